@@ -53,7 +53,8 @@ struct sut_symbol {
 	uint8_t type;            /**< STT_*. */
 	uint8_t bind;            /**< STB_*. */
 	uint8_t visibility;      /**< STV_*. */
-	uint16_t section;        /**< SHN_* or section index; SHN_UNDEF: import. */
+	uint16_t section;        /**< SHN_* or section index (inside sections, unless
+				  that table was stripped); SHN_UNDEF: import. */
 };
 
 /** A dynamic relocation, of .rela.dyn, .rela.plt or RELR. */
@@ -108,10 +109,12 @@ struct sut_image {
 	/** .symtab in its order, with versions NULL; empty when stripped. */
 	struct sut_symbol *symbols;
 	size_t n_symbols;
-	/** Sorted by place. */
+	/** Sorted by place, R_X86_64_NONE left out. A static executable without
+	 *  section table has none: nothing in the file tells where they are. */
 	struct sut_reloc *relocs;
 	size_t n_relocs;
-	/** Sorted by start, empty ranges left out, no two start alike. */
+	/** Sorted by start, empty ranges left out, no two start alike (of those
+	 *  the longest is kept). */
 	struct sut_fde *fdes;
 	size_t n_fdes;
 
@@ -129,6 +132,13 @@ struct sut_image {
 	uint64_t fini_array, fini_array_size; /**< DT_FINI_ARRAY, bytes. */
 	uint64_t got_plt;     /**< DT_PLTGOT; 0: none. */
 	uint64_t low, high;   /**< Link-time span of all PT_LOAD, high exclusive. */
+
+	/** Private to the lookups: the PT_LOAD segments, and the allocated
+	 *  sections that hold addresses, each sorted by vaddr. */
+	const struct sut_segment **loads;
+	size_t n_loads;
+	const struct sut_section **by_vaddr;
+	size_t n_by_vaddr;
 };
 
 /** Parse @p file. Only 64-bit little-endian x86-64 ET_EXEC and ET_DYN files are
