@@ -138,10 +138,15 @@ sut_check struct sut_err *sut_patch_read(struct sut_view file,
 
 struct sut_buf;
 
-/** Append @p patch as a `.hotpatch` file to the empty @p ret. Deterministic.
- *  Sets the digest of @p patch. */
+/** Put @p patch as a `.hotpatch` file into the empty @p ret, checked before.
+ *  Deterministic. Moves the imports of @p patch behind its other symbols (with
+ *  the indices that name them), as ELF wants them, and sets its digest. */
 sut_check struct sut_err *sut_patch_write(struct sut_patch *patch,
 					  struct sut_buf *ret);
+
+/** How many bytes a relocation of @p type changes: 8 or 4, or 0 when a payload
+ *  may not have that type. */
+size_t sut_patch_reloc_width(uint32_t type);
 
 /** A member of meta that is a string; "" when absent. Borrowed. */
 const char *sut_patch_string(const struct sut_patch *patch, const char *key);
