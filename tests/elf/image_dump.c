@@ -2,7 +2,7 @@
 
 /**
  * Prints what sut_image_init() sees in a file, one fact a line, in the columns
- * that tests/elf/readelf.bats makes out of readelf's output.
+ * that tests/elf/readelf_facts makes out of readelf's output.
  */
 
 #include <inttypes.h>
@@ -53,8 +53,10 @@ static void print_rest(const struct sut_image *image)
 	for (size_t i = 0; i < image->n_relocs; i++) {
 		const struct sut_reloc *r = &image->relocs[i];
 
-		printf("reloc %" PRIx64 " %x %x %" PRIx64 "\n", r->vaddr,
-		       r->symbol, r->type, (uint64_t)r->addend);
+		printf("reloc %" PRIx64 " %x %x %s%" PRIx64 "\n", r->vaddr,
+		       r->symbol, r->type, r->addend < 0 ? "-" : "",
+		       r->addend < 0 ? -(uint64_t)r->addend :
+				       (uint64_t)r->addend);
 	}
 	for (size_t i = 0; i < image->n_fdes; i++) {
 		const struct sut_fde *f = &image->fdes[i];
