@@ -1,10 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/command.h"
 
+static const char show_usage[] =
+	"usage: suture show [--disasm] [--json] FILE\n\n"
+	"Tells what a hotpatch is: which build it is for, which functions it replaces,\n"
+	"under which conditions, and what it brings along.\n\n"
+	"  --disasm  also print the payload's code\n"
+	"  --json    print everything but the code as JSON\n\n"
+	"Exit status: 0 shown, 1 not a hotpatch or not readable, 2 bad usage.\n";
+
 static const struct sut_command commands[] = {
+	{ "show", "tell what a hotpatch is and does", show_usage, sut_cmd_show },
 	{ NULL, NULL, NULL, NULL },
 };
 
@@ -27,7 +39,43 @@ static void print_help(FILE *out)
 	      out);
 }
 
-int main(int argc, char **argv)
+// Is @p option among the arguments, before any "--"?
+static bool has_option(int argc, char **argv, const char *option)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], option) == 0)
+			return true;
+	return false;
+}
+
+// People read standard error. A program that asked for JSON gets it in any case.
+static void print_error(const char *command, const struct sut_err *err, bool is_json)
+{
+	fprintf(stderr, "suture %s: %s\n", command, err->msg);
+	if (!is_json)
+		return;
+
+	json_t *value = json_pack("{s:{s:s, s:s}}", "error", "code", sut_code_name(err->code),
+				  "message", err->msg);
+	if (value && json_dumpf(value, stdout, JSON_INDENT(2) | JSON_SORT_KEYS) == 0)
+		putchar('\n');
+	json_decref(value);
+}
+
+static enum sut_exit run(const struct sut_command *command, int argc, char **argv)
+{
+	enum sut_exit status = SUT_EXIT_OK;
+	struct sut_err *err = command->run(argc, argv, &status);
+
+	if (!err)
+		return status;
+	print_error(command->name, err, has_option(argc, argv, "--json"));
+	status = err->code == SUT_E_USAGE ? SUT_EXIT_USAGE : SUT_EXIT_ERROR;
+	sut_err_free(err);
+	return status;
+}
+
+static enum sut_exit dispatch(int argc, char **argv)
 {
 	if (argc < 2) {
 		print_help(stderr);
@@ -44,23 +92,23 @@ int main(int argc, char **argv)
 
 	const struct sut_command *command = find_command(argv[1]);
 	if (!command) {
-		fprintf(stderr, "suture: no command '%s'; see 'suture --help'\n",
-			argv[1]);
+		fprintf(stderr, "suture: no command '%s'; see 'suture --help'\n", argv[1]);
 		return SUT_EXIT_USAGE;
 	}
-	for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++) {
-		if (strcmp(argv[i], "--help") == 0) {
-			fputs(command->usage, stdout);
-			return SUT_EXIT_OK;
-		}
+	if (has_option(argc - 1, argv + 1, "--help")) {
+		fputs(command->usage, stdout);
+		return SUT_EXIT_OK;
 	}
+	return run(command, argc - 1, argv + 1);
+}
 
-	enum sut_exit status = SUT_EXIT_OK;
-	struct sut_err *err = command->run(argc - 1, argv + 1, &status);
-	if (!err)
+int main(int argc, char **argv)
+{
+	enum sut_exit status = dispatch(argc, argv);
+
+	// Output that got lost (a full disk) must not look like success.
+	if (fflush(stdout) == 0 && !ferror(stdout))
 		return status;
-	fprintf(stderr, "suture %s: %s\n", command->name, err->msg);
-	status = err->code == SUT_E_USAGE ? SUT_EXIT_USAGE : SUT_EXIT_ERROR;
-	sut_err_free(err);
-	return status;
+	fprintf(stderr, "suture: cannot write output: %s\n", strerror(errno));
+	return status == SUT_EXIT_OK ? SUT_EXIT_ERROR : status;
 }
