@@ -26,7 +26,7 @@ static struct sut_err *find_tables(const struct sut_image *image,
 		return sut_err(SUT_E_FORMAT, "DT_JMPREL lies outside the file");
 	// Some linkers count the PLT's relocations into DT_RELASZ as well; the
 	// dynamic linker copes (elf_dynamic_do_Rela in glibc), so must we.
-	if (t.jmprel.size && t.jmprel.data >= t.rela.data &&
+	if (t.rela.size && t.jmprel.size && t.jmprel.data >= t.rela.data &&
 	    t.jmprel.data + t.jmprel.size <= t.rela.data + t.rela.size)
 		t.jmprel = (struct sut_view){ 0 };
 	*ret = t;
