@@ -91,7 +91,8 @@ TEST(patch_check, relocations)
 
 TEST(patch_check, functions)
 {
-	EXPECT_BAD("replaces 0 functions", p.n_functions = 0);
+	EXPECT_BAD("replaces 0 functions", while (p.n_functions)
+						   free(p.functions[--p.n_functions].name));
 	EXPECT_BAD("bad name", rename_to(&p.functions[0].name, ""));
 	EXPECT_BAD("out of order", p.functions[1].vaddr = 0x1180);
 	EXPECT_BAD("entry skip", p.functions[0].entry_skip = 5);

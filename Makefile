@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+# A thin front of meson. `make help` lists what there is.
+
+# Where `make install` puts everything; DESTDIR is for packagers.
+PREFIX  ?= /usr/local
+DESTDIR ?=
+# For how long `make fuzz` runs each fuzzer.
+FUZZ_SECONDS ?= 60
+
+export SUTURE := $(CURDIR)/build/suture
+export CMOCKA_MESSAGE_OUTPUT := TAP
+
+# Tests that need minutes have a folder of their own.
+FAST_TESTS = $(filter-out tests/long,$(patsubst %/,%,$(sort $(dir $(wildcard tests/*/*.bats)))))
+# What needs no process to patch runs under the sanitizers too.
+ASAN_TESTS = tests/elf tests/cli/format.bats tests/cli/show.bats
+
+.NOTPARALLEL:
+
+.PHONY: all
+all: build/build.ninja ## build the program and the library (default)
+	@ninja -C build
+
+build/build.ninja:
+	@tools/setup build
+	@meson setup build
+
+.PHONY: demo
+demo: all ## show it: patch a running server under load
+	@tools/setup demo
+	@demo/run
+
+.PHONY: check
+check: setup-check all ## all fast tests
+	@tools/check-layers
+	@tools/check-headers
+	@build/unit-tests
+	@bats --tap $(FAST_TESTS)
+
+.PHONY: check-long
+check-long: asan fuzz test-long ## sanitizers, fuzzers and the tests that need minutes
+
+.PHONY: asan
+asan: setup-check ## unit and command line tests under ASan and UBSan
+	@[ -f build-asan/build.ninja ] || \
+		meson setup build-asan -Db_sanitize=address,undefined -Db_lundef=false
+	@ninja -C build-asan
+	@UBSAN_OPTIONS=halt_on_error=1 build-asan/unit-tests
+	@UBSAN_OPTIONS=halt_on_error=1 SUTURE=$(CURDIR)/build-asan/suture bats --tap $(ASAN_TESTS)
+
+.PHONY: fuzz
+fuzz: setup-check ## run each fuzzer for FUZZ_SECONDS (60)
+	@tools/fuzz $(FUZZ_SECONDS)
+
+.PHONY: test-long
+test-long: setup-check all
+	@bats --tap tests/long
+
+.PHONY: bench
+bench: all ## measure, side by side with the bare minimum
+	@tools/setup bench
+	@bench/run
+
+.PHONY: install
+install: all ## install below PREFIX (/usr/local), for packagers below DESTDIR
+	@meson configure build --prefix=$(abspath $(PREFIX))
+	@DESTDIR=$(DESTDIR) meson install -C build
+
+.PHONY: setup-check
+setup-check:
+	@tools/setup build check
+
+.PHONY: clean
+clean: ## remove everything that was built
+	@rm -rf build build-asan build-fuzz
+
+.PHONY: help
+help: ## this text
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
