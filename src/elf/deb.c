@@ -81,38 +81,36 @@ static la_ssize_t read_member(struct archive *inner, void *outer,
 static const struct {
 	const char *suffix;
 	int (*support)(struct archive *);
+	int filter; /**< ARCHIVE_FILTER_*. */
 } compressions[] = {
-	{ "", archive_read_support_filter_none },
-	{ ".gz", archive_read_support_filter_gzip },
-	{ ".xz", archive_read_support_filter_xz },
-	{ ".zst", archive_read_support_filter_zstd },
+	{ "", archive_read_support_filter_none, ARCHIVE_FILTER_NONE },
+	{ ".gz", archive_read_support_filter_gzip, ARCHIVE_FILTER_GZIP },
+	{ ".xz", archive_read_support_filter_xz, ARCHIVE_FILTER_XZ },
+	{ ".zst", archive_read_support_filter_zstd, ARCHIVE_FILTER_ZSTD },
 };
 
 static struct sut_err *open_tar(struct archive *outer, const char *suffix,
 				struct archive **ret)
 {
 	_cleanup_(archive_read_freep) struct archive *a = archive_read_new();
-	bool is_known = false;
+	size_t kind = 0;
 
 	if (!a)
 		return sut_err_nomem();
-	for (size_t i = 0; i < sizeof(compressions) / sizeof(*compressions); i++) {
-		if (strcmp(compressions[i].suffix, suffix) != 0)
-			continue;
-		is_known = true;
-		if (compressions[i].support(a) != ARCHIVE_OK)
-			return archive_fault(a);
-	}
-	if (!is_known)
-		return sut_err(SUT_E_UNSUPPORTED, "compression '%s' is unknown",
-			       suffix);
+	while (strcmp(compressions[kind].suffix, suffix) != 0)
+		if (++kind == sizeof(compressions) / sizeof(*compressions))
+			return sut_err(SUT_E_UNSUPPORTED,
+				       "compression '%s' is unknown", suffix);
 	// To read on behind the end mark makes the decompressor reach the
 	// checksums at the end of its stream.
-	if (archive_read_support_format_tar(a) != ARCHIVE_OK ||
+	if (compressions[kind].support(a) != ARCHIVE_OK ||
+	    archive_read_support_format_tar(a) != ARCHIVE_OK ||
 	    archive_read_set_format_option(a, "tar", "read_concatenated_archives",
 					   "1") != ARCHIVE_OK ||
 	    archive_read_open(a, outer, NULL, read_member, NULL) != ARCHIVE_OK)
 		return archive_fault(a);
+	if (archive_filter_code(a, 0) != compressions[kind].filter)
+		return sut_err(SUT_E_FORMAT, "not compressed as its name says");
 	*ret = steal(a);
 	return NULL;
 }
@@ -367,7 +365,9 @@ static struct sut_err *check_version(struct archive *outer)
 		err = read_exactly(outer, (uint8_t *)version, sizeof(version));
 	if (err)
 		return sut_err_wrap(err, "debian-binary");
-	if (!entry || version[0] != '2' || version[1] != '.')
+	if (!entry)
+		return sut_err(SUT_E_FORMAT, "no member debian-binary");
+	if (version[0] != '2' || version[1] != '.')
 		return sut_err(SUT_E_UNSUPPORTED, "not a package of format 2");
 	return NULL;
 }

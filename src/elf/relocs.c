@@ -139,6 +139,8 @@ static struct sut_err *read_relr(struct sut_image *image,
 			base = entry + 8;
 			continue;
 		}
+		if (base == 0)
+			return sut_err(SUT_E_FORMAT, "RELR starts with a bitmap");
 		for (uint64_t bit = 1; bit < 64; bit++) {
 			if (!(entry >> bit & 1))
 				continue;

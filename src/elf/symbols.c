@@ -26,9 +26,15 @@ static bool copy_at(const struct sut_image *image, uint64_t vaddr, void *to,
 	return true;
 }
 
-static struct sut_err *add_version(struct version *versions, uint16_t index,
-				   struct sut_view strings, uint32_t name,
-				   bool is_definition)
+/** The versions that the symbols of a file use, by index. */
+struct versions {
+	struct version *list;
+	size_t n; /**< One past the highest index that a symbol has. */
+};
+
+static struct sut_err *add_version(const struct versions *versions,
+				   uint16_t index, struct sut_view strings,
+				   uint32_t name, bool is_definition)
 {
 	const char *text = sut_view_string(strings, name);
 
@@ -36,14 +42,14 @@ static struct sut_err *add_version(struct version *versions, uint16_t index,
 	if (!text)
 		return sut_err(SUT_E_FORMAT,
 			       "a name lies outside the string table");
-	if (index >= VER_NDX_GLOBAL)
-		versions[index] = (struct version){ text, is_definition };
+	if (index < versions->n)
+		versions->list[index] = (struct version){ text, is_definition };
 	return NULL;
 }
 
 static struct sut_err *read_definitions(const struct sut_image *image,
 					const struct sut_dynamic *dynamic,
-					struct version *versions)
+					const struct versions *versions)
 {
 	uint64_t at = dynamic->verdef;
 
@@ -68,7 +74,7 @@ static struct sut_err *read_definitions(const struct sut_image *image,
 
 static struct sut_err *read_needs(const struct sut_image *image,
 				  const struct sut_dynamic *dynamic,
-				  struct version *versions)
+				  const struct versions *versions)
 {
 	uint64_t at = dynamic->verneed;
 	size_t n = 0; // over all libraries: bounds what a hostile file costs
@@ -99,35 +105,18 @@ static struct sut_err *read_needs(const struct sut_image *image,
 	return NULL;
 }
 
-static struct sut_err *read_versions(struct sut_image *image,
-				     const struct sut_dynamic *dynamic)
+static struct sut_err *set_versions(struct sut_image *image, struct sut_view table,
+				    const struct versions *versions)
 {
-	if (!dynamic->versym)
-		return NULL;
-
-	_cleanup_free_ struct version *versions =
-		calloc(MAX_VERSIONS, sizeof(*versions));
-	if (!versions)
-		return sut_err_nomem();
-	struct sut_err *err = read_definitions(image, dynamic, versions);
-	if (!err)
-		err = read_needs(image, dynamic, versions);
-	if (err)
-		return err;
-
-	struct sut_view table;
-	if (!sut_image_bytes(image, dynamic->versym,
-			     image->n_dynsyms * sizeof(uint16_t), &table))
-		return sut_err(SUT_E_FORMAT, "table lies outside the file");
 	for (size_t i = 1; i < image->n_dynsyms; i++) {
+		struct sut_symbol *s = &image->dynsyms[i];
 		uint16_t raw;
 
 		sut_view_copy(table, i * sizeof(raw), &raw, sizeof(raw));
 		uint16_t index = raw & (MAX_VERSIONS - 1);
 		if (index <= VER_NDX_GLOBAL)
 			continue;
-		const struct version *v = &versions[index];
-		struct sut_symbol *s = &image->dynsyms[i];
+		const struct version *v = &versions->list[index];
 		if (!v->name)
 			return sut_err(SUT_E_FORMAT, "%s has unknown version %u",
 				       s->name, index);
@@ -136,6 +125,38 @@ static struct sut_err *read_versions(struct sut_image *image,
 					s->section != SHN_UNDEF;
 	}
 	return NULL;
+}
+
+static struct sut_err *read_versions(struct sut_image *image,
+				     const struct sut_dynamic *dynamic)
+{
+	struct versions versions = { 0 };
+	struct sut_view table;
+
+	if (!dynamic->versym)
+		return NULL;
+	if (!sut_image_bytes(image, dynamic->versym,
+			     image->n_dynsyms * sizeof(uint16_t), &table))
+		return sut_err(SUT_E_FORMAT, "table lies outside the file");
+	for (size_t off = 0; off < table.size; off += sizeof(uint16_t)) {
+		uint16_t raw;
+
+		sut_view_copy(table, off, &raw, sizeof(raw));
+		size_t index = raw & (MAX_VERSIONS - 1);
+		if (index >= versions.n)
+			versions.n = index + 1;
+	}
+
+	_cleanup_free_ struct version *list = calloc(versions.n + 1, sizeof(*list));
+	if (!list)
+		return sut_err_nomem();
+	versions.list = list;
+	struct sut_err *err = read_definitions(image, dynamic, &versions);
+	if (!err)
+		err = read_needs(image, dynamic, &versions);
+	if (err)
+		return err;
+	return set_versions(image, table, &versions);
 }
 
 static struct sut_err *read_symbol(const struct sut_image *image,
