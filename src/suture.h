@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/**
+ * libsuture: live patching of running programs
+ *
+ * The one header for programs that use the library (`pkg-config suture`). Each
+ * header that it takes in explains its own part.
+ *
+ *     base/err.h      errors: what functions return
+ *     base/buf.h      bytes that functions hand out
+ *     base/file.h     whole files, read and replaced
+ *     elf/image.h     a build: one ELF file as a checked model
+ *     elf/deb.h       a Debian package and the ELF files in it
+ *     patch/patch.h   a hotpatch: read, check, write
+ *
+ * Nothing here prints or ends the program, and there is no global state.
+ */
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "elf/deb.h"
+#include "elf/image.h"
+#include "patch/patch.h"
