@@ -270,10 +270,12 @@ static struct sut_err *add_label(struct disasm *d, const struct label *label)
 		if (patch->functions[i].symbol == label->symbol)
 			replaced = &patch->functions[i];
 	const char *name = patch->symbols[label->symbol].name;
-	int failed = replaced ? asprintf(&text, "\n%s:    ; replaces %s at 0x%" PRIx64 "\n", name,
-					 replaced->name, replaced->vaddr) :
-				asprintf(&text, "\n%s:\n", name);
-	return failed < 0 ? sut_err_nomem() : sut_buf_add(d->out, text, strlen(text));
+	if (!*name)
+		name = "(no name)";
+	int size = replaced ? asprintf(&text, "\n%s:    ; replaces %s at 0x%" PRIx64 "\n", name,
+				       replaced->name, replaced->vaddr) :
+			      asprintf(&text, "\n%s:\n", name);
+	return size < 0 ? sut_err_nomem() : sut_buf_add(d->out, text, size);
 }
 
 static struct sut_err *add_part(struct disasm *d)
