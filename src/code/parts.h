@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/**
+ * The steps of sut_program_init(), in their order. Private to code/.
+ *
+ * Each fills its own members of a program and needs those of the steps before.
+ */
+
+#include "code/program.h"
+
+/** Cut the executable sections into fragments: frags but for the decoded part. */
+sut_check struct sut_err *sut_parts_cut(struct sut_program *p);
+
+/** Read the PLT: plt. */
+sut_check struct sut_err *sut_parts_read_plt(struct sut_program *p);
+
+/** Collect all addresses that are referred to: targets, is_called, is_named. */
+sut_check struct sut_err *sut_parts_collect_targets(struct sut_program *p);
+
+/** Find the jump tables and join fragments: tables, units, members. */
+sut_check struct sut_err *sut_parts_join(struct sut_program *p);
+
+/** Which fragments belong together, while that is being found out. */
+struct sut_groups;
+
+/** Are fragments @p a and @p b known to belong together? */
+bool sut_groups_same(struct sut_groups *groups, size_t a, size_t b);
+/** Fragments @p a and @p b belong together. */
+void sut_groups_merge(struct sut_groups *groups, size_t a, size_t b);
+
+/** Find the jump tables that code of each group uses, and merge the fragments
+ *  that only a table leads to: tables, with the group of the using fragment
+ *  in table.unit as that fragment's index. */
+sut_check struct sut_err *sut_tables_find(struct sut_program *p,
+					  struct sut_groups *groups);
+
+/** Does an indirect jump in @p frag go through a table that is not known? */
+bool sut_tables_has_unknown_jump(const struct sut_program *p,
+				 const struct sut_frag *frag);
+
+/** Find main(): the function whose address the start code hands to libc. */
+void sut_parts_find_main(struct sut_program *p);
