@@ -195,18 +195,40 @@ bool sut_insn_decode(struct sut_view code, uint64_t vaddr, struct sut_span span,
 	return true;
 }
 
-uint32_t sut_insn_access_size(struct sut_view code)
+static unsigned decode_operands(struct sut_view code, ZydisDecodedOperand *ret)
 {
 	ZydisDecoder decoder;
 	ZydisDecodedInstruction zi;
-	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
 
 	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64,
 			 ZYDIS_STACK_WIDTH_64);
 	if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, code.data, code.size,
-						 &zi, operands)))
+						 &zi, ret)))
 		return 0;
-	for (unsigned i = 0; i < zi.operand_count; i++)
+	return zi.operand_count;
+}
+
+bool sut_insn_writes(struct sut_view code, uint8_t reg)
+{
+	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+	unsigned n = decode_operands(code, operands);
+	ZydisRegister wanted = ZYDIS_REGISTER_RAX + reg;
+
+	for (unsigned i = 0; i < n; i++)
+		if (operands[i].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+		    operands[i].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE &&
+		    ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64,
+						     operands[i].reg.value) == wanted)
+			return true;
+	return false;
+}
+
+uint32_t sut_insn_access_size(struct sut_view code)
+{
+	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+	unsigned n = decode_operands(code, operands);
+
+	for (unsigned i = 0; i < n; i++)
 		if (operands[i].type == ZYDIS_OPERAND_TYPE_MEMORY &&
 		    operands[i].mem.type == ZYDIS_MEMOP_TYPE_MEM)
 			return operands[i].size / 8;

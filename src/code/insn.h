@@ -81,6 +81,10 @@ bool sut_insn_decode(struct sut_view code, uint64_t vaddr, struct sut_span span,
  *  it has none or only takes its address. */
 uint32_t sut_insn_access_size(struct sut_view code);
 
+/** Does the instruction at @p code write general register @p reg (0–15), or a
+ *  part of it? */
+bool sut_insn_writes(struct sut_view code, uint8_t reg);
+
 /** The displacement of @p insn, sign-extended; @p code is its fragment. 0 when
  *  it has none. */
 int64_t sut_insn_disp(const struct sut_insn *insn, struct sut_view code);

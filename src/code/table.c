@@ -164,36 +164,85 @@ struct sut_err *sut_tables_find(struct sut_program *p, struct sut_groups *g)
 	return err;
 }
 
-// Does the jump at `at` go to a sum? Then one of the summands is a table, and
-// its register is returned; else 255.
-static uint8_t table_register(const struct sut_insn *insns, size_t at)
+/** Where the target of an indirect jump comes from. */
+enum origin {
+	ORIGIN_POINTER, /**< A loaded or passed function pointer: a tail call. */
+	ORIGIN_SUM,     /**< A table's address plus an entry. */
+	ORIGIN_UNKNOWN,
+};
+
+static bool writes(const struct sut_frag *frag, const struct sut_insn *insn, uint8_t reg)
 {
+	struct sut_view code;
+
+	return sut_view_cut(frag->code, insn->off, insn->size, &code) &&
+	       sut_insn_writes(code, reg);
+}
+
+// A table's entry is loaded with sign extension and an index: a unit without such
+// a load has no table.
+static bool loads_entries(const struct sut_program *p, const struct sut_unit *unit)
+{
+	for (size_t m = 0; m < unit->n_members; m++) {
+		const struct sut_frag *frag = &p->frags[p->members[unit->first_member + m]];
+		for (size_t i = 0; i < frag->n_insns; i++) {
+			const struct sut_insn *insn = &p->insns[frag->first_insn + i];
+			if (insn->mnemonic == ZYDIS_MNEMONIC_MOVSXD && insn->rm_reg == 255)
+				return true;
+		}
+	}
+	return false;
+}
+
+// Look back from the jump for what wrote its register. For a sum, `table` is the
+// register of the other summand.
+static enum origin find_origin(const struct sut_program *p, const struct sut_frag *frag,
+			       size_t at, uint8_t *table)
+{
+	const struct sut_insn *insns = p->insns + frag->first_insn;
 	uint8_t target = insns[at].rm_reg;
 
 	if (target == 255)
-		return 255;
+		return ORIGIN_POINTER;
 	for (size_t i = at; i-- > 0;) {
 		const struct sut_insn *insn = &insns[i];
-		if (insn->flow != SUT_FLOW_NEXT && insn->flow != SUT_FLOW_NOP)
-			return 255;
-		if (insn->mnemonic == ZYDIS_MNEMONIC_ADD &&
-		    (insn->rm_reg == target || insn->reg == target))
-			return insn->rm_reg == target ? insn->reg : insn->rm_reg;
-		if (insn->reg == target || insn->rm_reg == target)
-			return 255;
+		if (insn->flow != SUT_FLOW_NEXT && insn->flow != SUT_FLOW_NOP &&
+		    insn->flow != SUT_FLOW_COND && insn->flow != SUT_FLOW_CALL &&
+		    insn->flow != SUT_FLOW_INDIRECT_CALL)
+			return loads_entries(p, &p->units[frag->unit]) ? ORIGIN_UNKNOWN :
+									 ORIGIN_POINTER;
+		if (!writes(frag, insn, target))
+			continue;
+		if (insn->mnemonic == ZYDIS_MNEMONIC_ADD && insn->rm_reg != 255 &&
+		    !insn->imm_size) {
+			*table = insn->rm_reg == target ? insn->reg : insn->rm_reg;
+			return ORIGIN_SUM;
+		}
+		switch (insn->mnemonic) {
+		case ZYDIS_MNEMONIC_MOV:
+		case ZYDIS_MNEMONIC_LEA:
+		case ZYDIS_MNEMONIC_POP:
+		case ZYDIS_MNEMONIC_XOR:
+		case ZYDIS_MNEMONIC_ROR: // Unmangling of glibc's stored pointers.
+			return ORIGIN_POINTER;
+		default:
+			return insn->mnemonic >= ZYDIS_MNEMONIC_CMOVB &&
+					       insn->mnemonic <= ZYDIS_MNEMONIC_CMOVZ ?
+				       ORIGIN_POINTER :
+				       ORIGIN_UNKNOWN;
+		}
 	}
-	return 255;
+	return ORIGIN_POINTER;
 }
 
 static bool has_table_in(const struct sut_program *p, const struct sut_frag *frag,
-			 uint8_t reg, bool *has_candidate)
+			 uint8_t reg)
 {
 	for (size_t r = 0; r < frag->n_refs; r++) {
 		const struct sut_ref *ref = &p->refs[frag->first_ref + r];
 		const struct sut_insn *insn = &p->insns[frag->first_insn + ref->insn];
 		if (!ref->is_lea || (insn->reg != reg && insn->rm_reg != reg))
 			continue;
-		*has_candidate = true;
 		if (sut_program_table_at(p, ref->target))
 			return true;
 	}
@@ -208,12 +257,14 @@ bool sut_tables_has_unknown_jump(const struct sut_program *p, const struct sut_f
 	for (size_t i = 0; i < frag->n_insns; i++) {
 		if (insns[i].flow != SUT_FLOW_INDIRECT_JUMP)
 			continue;
-		uint8_t reg = table_register(insns, i);
-		bool is_known = reg == 255, has_candidate = false;
+		uint8_t reg = 255;
+		enum origin origin = find_origin(p, frag, i, &reg);
+		bool is_known = origin == ORIGIN_POINTER;
+		if (origin == ORIGIN_UNKNOWN)
+			return true;
 		for (size_t m = 0; m < unit->n_members && !is_known; m++)
 			is_known = has_table_in(
-				p, &p->frags[p->members[unit->first_member + m]], reg,
-				&has_candidate);
+				p, &p->frags[p->members[unit->first_member + m]], reg);
 		if (!is_known)
 			return true;
 	}
