@@ -194,7 +194,7 @@ bool sut_frag_is_boundary(const struct sut_program *program,
 	return low < frag->n_insns && insns[low].off == vaddr - frag->start;
 }
 
-const struct sut_table *sut_program_table_at(const struct sut_program *program,
+const struct sut_jump_table *sut_program_table_at(const struct sut_program *program,
 					     uint64_t vaddr)
 {
 	size_t low = 0, high = program->n_tables;
@@ -211,8 +211,8 @@ const struct sut_table *sut_program_table_at(const struct sut_program *program,
 	return NULL;
 }
 
-uint64_t sut_table_entry(const struct sut_program *program,
-			 const struct sut_table *table, uint32_t i)
+uint64_t sut_jump_table_entry(const struct sut_program *program,
+			 const struct sut_jump_table *table, uint32_t i)
 {
 	struct sut_view bytes;
 	uint64_t place = table->vaddr + (uint64_t)i * table->entry_size;

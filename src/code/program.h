@@ -42,7 +42,7 @@ struct sut_frag {
 };
 
 /** A jump table in read-only data. */
-struct sut_table {
+struct sut_jump_table {
 	uint64_t vaddr;    /**< First entry; also what the entries count from. */
 	uint32_t unit;     /**< The unit that its entries lead into. */
 	uint32_t n_entries;
@@ -70,7 +70,7 @@ struct sut_program {
 	struct sut_unit *units;
 	size_t n_units;
 	uint32_t *members;
-	struct sut_table *tables; /**< Sorted by vaddr. */
+	struct sut_jump_table *tables; /**< Sorted by vaddr. */
 	size_t n_tables;
 	uint64_t *targets; /**< Every address that code or a relocation refers to,
 			    *  and every object symbol's start; sorted, unique. */
@@ -99,12 +99,12 @@ bool sut_frag_is_boundary(const struct sut_program *program,
 			  const struct sut_frag *frag, uint64_t vaddr);
 
 /** Find the jump table at @p vaddr, or NULL. */
-const struct sut_table *sut_program_table_at(const struct sut_program *program,
+const struct sut_jump_table *sut_program_table_at(const struct sut_program *program,
 					     uint64_t vaddr);
 
 /** Where entry @p i of @p table leads. */
-uint64_t sut_table_entry(const struct sut_program *program,
-			 const struct sut_table *table, uint32_t i);
+uint64_t sut_jump_table_entry(const struct sut_program *program,
+			 const struct sut_jump_table *table, uint32_t i);
 
 /** The first address behind @p vaddr that something refers to; UINT64_MAX when
  *  there is none. */

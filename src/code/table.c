@@ -44,12 +44,12 @@ static bool leads_home(const struct sut_program *p, struct sut_groups *g, size_t
 }
 
 static uint32_t count_entries(const struct sut_program *p, struct sut_groups *g,
-			      size_t user, const struct sut_table *table)
+			      size_t user, const struct sut_jump_table *table)
 {
 	uint32_t n = 0;
 
 	while (n < max_entries) {
-		uint64_t to = sut_table_entry(p, table, n);
+		uint64_t to = sut_jump_table_entry(p, table, n);
 		// A cold part is entered by its table, not shared with another.
 		if (!to || !leads_home(p, g, user, to))
 			break;
@@ -62,7 +62,7 @@ static struct sut_err *add_table(struct sut_program *p, struct sut_groups *g,
 				 size_t user, uint64_t vaddr, uint8_t entry_size,
 				 size_t *capacity)
 {
-	struct sut_table table = {
+	struct sut_jump_table table = {
 		.vaddr = vaddr,
 		.unit = user,
 		.entry_size = entry_size,
@@ -76,7 +76,7 @@ static struct sut_err *add_table(struct sut_program *p, struct sut_groups *g,
 	if (err)
 		return err;
 	for (uint32_t i = 0; i < table.n_entries; i++) {
-		uint64_t to = sut_table_entry(p, &table, i);
+		uint64_t to = sut_jump_table_entry(p, &table, i);
 		sut_groups_merge(g, user, sut_program_frag_at(p, to) - p->frags);
 	}
 	p->tables[p->n_tables++] = table;
@@ -113,7 +113,7 @@ static struct sut_err *find_in_frag(struct sut_program *p, struct sut_groups *g,
 
 static int by_table(const void *a, const void *b)
 {
-	const struct sut_table *x = a, *y = b;
+	const struct sut_jump_table *x = a, *y = b;
 
 	if (x->vaddr != y->vaddr)
 		return x->vaddr < y->vaddr ? -1 : 1;

@@ -45,8 +45,8 @@ static bool same_slot(const struct sut_pair *pair, const struct sut_place *p,
 
 static bool same_table(const struct sut_pair *pair, uint64_t from, uint64_t to)
 {
-	const struct sut_table *a = sut_program_table_at(pair->old, from);
-	const struct sut_table *b = sut_program_table_at(pair->new, to);
+	const struct sut_jump_table *a = sut_program_table_at(pair->old, from);
+	const struct sut_jump_table *b = sut_program_table_at(pair->new, to);
 
 	// The true length is not known: what both have must agree, and up to the
 	// next thing that anyone refers to both must have it.
@@ -57,8 +57,8 @@ static bool same_table(const struct sut_pair *pair, uint64_t from, uint64_t to)
 	if (a->entry_size != b->entry_size || n_a != n_b)
 		return false;
 	for (uint32_t i = 0; i < n_a; i++) {
-		uint64_t u = sut_table_entry(pair->old, a, i);
-		uint64_t v = sut_table_entry(pair->new, b, i);
+		uint64_t u = sut_jump_table_entry(pair->old, a, i);
+		uint64_t v = sut_jump_table_entry(pair->new, b, i);
 		const struct sut_frag *f = sut_program_frag_at(pair->old, u);
 		const struct sut_frag *g = sut_program_frag_at(pair->new, v);
 		if (!same_function(pair, f, g) || u - f->start != v - g->start)

@@ -419,7 +419,7 @@ void sut_resolve(const struct sut_resolver *r, uint64_t vaddr, struct sut_user u
 		 struct sut_link *ret)
 {
 	const struct sut_pair *pair = r->diff->pair;
-	const struct sut_table *table;
+	const struct sut_jump_table *table;
 	struct sut_place place;
 
 	*ret = (struct sut_link){ .kind = SUT_LINK_NONE };

@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/compose_parts.h"
+
+#include <elf.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+
+/** Read-only objects whose length nothing tells are copied with what follows, up
+ *  to this size: a table may be longer than up to the next address in use. */
+static const uint64_t generous_size = 1024;
+
+struct sut_frag_name sut_frag_name(const struct sut_frag *frag)
+{
+	struct sut_frag_name name;
+
+	if (frag->name && strlen(frag->name) < sizeof(name.text))
+		snprintf(name.text, sizeof(name.text), "%s", frag->name);
+	else
+		snprintf(name.text, sizeof(name.text), "fn_%lx", (unsigned long)frag->start);
+	return name;
+}
+
+void sut_composer_queue(struct sut_composer *c, uint32_t unit)
+{
+	if (c->is_queued[unit])
+		return;
+	c->is_queued[unit] = true;
+	c->queue[c->n_queue++] = unit;
+}
+
+const struct sut_block *sut_composer_block_at(const struct sut_composer *c, uint64_t vaddr)
+{
+	const struct sut_block *edge = NULL;
+
+	for (size_t i = 0; i < c->n_blocks; i++) {
+		if (vaddr >= c->blocks[i].start && vaddr < c->blocks[i].end)
+			return &c->blocks[i];
+		if (vaddr == c->blocks[i].end)
+			edge = &c->blocks[i];
+	}
+	return edge;
+}
+
+static uint64_t section_end(const struct sut_composer *c, uint64_t vaddr)
+{
+	const struct sut_section *s = sut_image_section_at(c->new->image, vaddr);
+
+	return s ? s->vaddr + s->size : vaddr;
+}
+
+// How much of the data at vaddr must travel.
+static uint64_t block_end(const struct sut_composer *c, uint64_t vaddr,
+			  enum sut_payload_part part, struct sut_user user)
+{
+	uint64_t limit = section_end(c, vaddr);
+	uint64_t end = sut_program_next_target(c->new, vaddr);
+	const char *text;
+
+	if (end > limit)
+		end = limit;
+	if (part != SUT_PART_RODATA)
+		return end;
+	if (user.access)
+		return vaddr + user.access < limit ? vaddr + user.access : limit;
+	text = sut_rodata_text(c->new->image, vaddr);
+	uint64_t least = text ? strlen(text) + 1 : generous_size;
+	if (text && end > vaddr + generous_size)
+		end = vaddr + generous_size;
+	if (end < vaddr + least)
+		end = vaddr + least;
+	return end < limit ? end : limit;
+}
+
+// Add [start, end), and merge it with the blocks that it overlaps or touches, so
+// that distances inside one object stay as they are.
+static struct sut_err *add_block(struct sut_composer *c, struct sut_block block,
+				 bool *is_new)
+{
+	*is_new = false;
+	for (size_t i = 0; i < c->n_blocks; i++) {
+		struct sut_block *b = &c->blocks[i];
+		if (b->part == block.part && b->start <= block.start && b->end >= block.end)
+			return NULL;
+	}
+	*is_new = true;
+	for (size_t i = 0; i < c->n_blocks;) {
+		struct sut_block *b = &c->blocks[i];
+		if (b->part != block.part || b->end < block.start || b->start > block.end) {
+			i++;
+			continue;
+		}
+		if (b->start < block.start)
+			block.start = b->start;
+		if (b->end > block.end)
+			block.end = b->end;
+		*b = c->blocks[--c->n_blocks];
+	}
+	struct sut_err *err = sut_array_grow(&c->blocks, c->n_blocks, &c->blocks_capacity,
+					     sizeof(block));
+	if (!err)
+		c->blocks[c->n_blocks++] = block;
+	return err;
+}
+
+static bool has_site_at(const struct sut_composer *c, enum sut_payload_part part,
+			uint64_t off)
+{
+	for (size_t i = 0; i < c->n_sites; i++)
+		if (c->sites[i].part == part && c->sites[i].off == off)
+			return true;
+	return false;
+}
+
+// Collect the pointers in [start, end) of the new image.
+static struct sut_err *follow(struct sut_composer *c, const struct sut_block *block)
+{
+	const struct sut_image *image = c->new->image;
+
+	for (size_t i = sut_image_reloc_from(image, block->start);
+	     i < image->n_relocs && image->relocs[i].vaddr < block->end; i++) {
+		const struct sut_reloc *r = &image->relocs[i];
+		struct sut_site site = {
+			.part = block->part,
+			.off = r->vaddr,
+			.size = 8,
+			.vaddr = r->addend,
+		};
+		char name[32];
+
+		if (has_site_at(c, block->part, r->vaddr))
+			continue;
+		snprintf(name, sizeof(name), "data_%lx", (unsigned long)r->vaddr);
+		if (r->type == R_X86_64_64 && r->symbol &&
+		    image->dynsyms[r->symbol].section != SHN_UNDEF) {
+			site.vaddr += image->dynsyms[r->symbol].vaddr;
+		} else if (r->type != R_X86_64_RELATIVE) {
+			struct sut_err *err = sut_reasons_add(
+				c->reasons, SUT_SEVERITY_REFUSAL, "unresolved", name,
+				"new data at 0x%lx needs relocation type %u, which a hotpatch "
+				"does not carry; install the update and restart",
+				(unsigned long)r->vaddr, r->type);
+			c->stats->n_unresolved++;
+			if (err)
+				return err;
+			continue;
+		}
+		struct sut_err *err = sut_composer_refer(
+			c, site, (struct sut_user){ SUT_NO_MATCH, 0 }, name);
+		if (err)
+			return err;
+	}
+	return NULL;
+}
+
+static struct sut_err *need_block(struct sut_composer *c, uint64_t vaddr,
+				  struct sut_user user)
+{
+	struct sut_place place;
+	struct sut_block block = { .start = vaddr };
+	bool is_new;
+
+	sut_place_find(c->new, vaddr, &place);
+	block.part = place.kind == SUT_PLACE_RELRO ? SUT_PART_RELRO :
+		     place.kind == SUT_PLACE_DATA  ? SUT_PART_DATA :
+		     place.kind == SUT_PLACE_BSS   ? SUT_PART_BSS :
+						     SUT_PART_RODATA;
+	block.end = block_end(c, vaddr, block.part, user);
+	struct sut_err *err = add_block(c, block, &is_new);
+	if (err || !is_new || block.part == SUT_PART_RODATA || block.part == SUT_PART_BSS)
+		return err;
+	return follow(c, &block);
+}
+
+static struct sut_err *need_table(struct sut_composer *c, uint64_t vaddr)
+{
+	for (size_t i = 0; i < c->n_tables; i++)
+		if (c->tables[i].table->vaddr == vaddr)
+			return NULL;
+	struct sut_err *err = sut_array_grow(&c->tables, c->n_tables, &c->tables_capacity,
+					     sizeof(*c->tables));
+	if (!err)
+		c->tables[c->n_tables++] = (struct sut_carried_table){
+			.table = sut_program_table_at(c->new, vaddr),
+		};
+	return err;
+}
+
+static bool same_import(const struct sut_composer *c, const struct sut_reloc *a,
+			const struct sut_reloc *b)
+{
+	const struct sut_symbol *s = sut_place_symbol(c->new, a);
+	const struct sut_symbol *t = sut_place_symbol(c->new, b);
+
+	return s == t && a->addend == b->addend;
+}
+
+static struct sut_err *need_word(struct sut_composer *c, const struct sut_reloc *import,
+				 uint64_t vaddr, size_t *ret)
+{
+	for (size_t i = 0; i < c->n_words; i++) {
+		const struct sut_got_word *w = &c->words[i];
+		if (import ? w->import && same_import(c, w->import, import) :
+			     !w->import && w->vaddr == vaddr) {
+			*ret = i;
+			return NULL;
+		}
+	}
+	struct sut_err *err = sut_array_grow(&c->words, c->n_words, &c->words_capacity,
+					     sizeof(*c->words));
+	if (err)
+		return err;
+	*ret = c->n_words;
+	c->words[c->n_words++] = (struct sut_got_word){ import, vaddr };
+	return NULL;
+}
+
+static struct sut_err *need_stub(struct sut_composer *c, const struct sut_link *link)
+{
+	struct sut_carried_stub stub = { .old_slot = link->value };
+	struct sut_err *err = NULL;
+
+	if (!stub.old_slot)
+		err = need_word(c, link->reloc, 0, &stub.word);
+	for (size_t i = 0; i < c->n_stubs && !err; i++)
+		if (c->stubs[i].old_slot == stub.old_slot && c->stubs[i].word == stub.word)
+			return NULL;
+	if (!err)
+		err = sut_array_grow(&c->stubs, c->n_stubs, &c->stubs_capacity,
+				     sizeof(stub));
+	if (!err)
+		c->stubs[c->n_stubs++] = stub;
+	return err;
+}
+
+static struct sut_err *need(struct sut_composer *c, const struct sut_link *link,
+			    struct sut_user user)
+{
+	size_t word;
+
+	switch (link->kind) {
+	case SUT_LINK_NONE:
+	case SUT_LINK_OLD:
+		return NULL;
+	case SUT_LINK_FRAG:
+		sut_composer_queue(c, c->new->frags[link->index].unit);
+		return NULL;
+	case SUT_LINK_TABLE:
+		return need_table(c, link->value);
+	case SUT_LINK_COPY:
+	case SUT_LINK_VARIABLE:
+		return need_block(c, link->value, user);
+	case SUT_LINK_SLOT:
+		return need_word(c, link->reloc, 0, &word);
+	case SUT_LINK_POINTER: {
+		struct sut_link pointee;
+		struct sut_err *err = need_word(c, NULL, link->value, &word);
+		if (err)
+			return err;
+		sut_resolve(c->resolver, link->value, (struct sut_user){ SUT_NO_MATCH, 0 },
+			    &pointee);
+		return need(c, &pointee, (struct sut_user){ SUT_NO_MATCH, 0 });
+	}
+	case SUT_LINK_STUB:
+		return need_stub(c, link);
+	}
+	return NULL;
+}
+
+struct sut_err *sut_composer_refer(struct sut_composer *c, struct sut_site site,
+				   struct sut_user user, const char *name)
+{
+	struct sut_err *err;
+
+	c->stats->n_references++;
+	sut_resolve(c->resolver, site.vaddr, user, &site.link);
+	if (site.link.kind == SUT_LINK_NONE) {
+		c->stats->n_unresolved++;
+		return sut_reasons_add(
+			c->reasons, SUT_SEVERITY_REFUSAL, "unresolved", name,
+			"the new code refers to 0x%lx, and the old build has nothing "
+			"that is surely the same: %s; install the update and restart",
+			(unsigned long)site.vaddr, site.link.why);
+	}
+	err = sut_array_grow(&c->sites, c->n_sites, &c->sites_capacity, sizeof(site));
+	if (err)
+		return err;
+	c->sites[c->n_sites++] = site;
+	return need(c, &site.link, user);
+}
+
+static uint32_t access_size(const struct sut_program *p, const struct sut_frag *frag,
+			    const struct sut_ref *ref)
+{
+	const struct sut_insn *insn = &p->insns[frag->first_insn + ref->insn];
+	struct sut_view code;
+
+	if (ref->kind != SUT_REF_MEMORY || ref->is_lea ||
+	    !sut_view_cut(frag->code, insn->off, insn->size, &code))
+		return 0;
+	return sut_insn_access_size(code);
+}
+
+static struct sut_err *carry_refs(struct sut_composer *c, const struct sut_frag *frag)
+{
+	struct sut_frag_name name = sut_frag_name(frag);
+
+	for (size_t i = 0; i < frag->n_refs; i++) {
+		const struct sut_ref *ref = &c->new->refs[frag->first_ref + i];
+		struct sut_site site = {
+			.part = SUT_PART_TEXT,
+			.owner = frag - c->new->frags,
+			.off = ref->off,
+			.size = ref->size,
+			.tail = ref->tail,
+			.is_relative = ref->kind != SUT_REF_ABSOLUTE,
+			.vaddr = ref->target,
+		};
+		struct sut_user user = { frag->unit, access_size(c->new, frag, ref) };
+		struct sut_err *err = sut_composer_refer(c, site, user, name.text);
+		if (err)
+			return err;
+	}
+	return NULL;
+}
+
+// Fragments that touch stay together: short branches between them still reach.
+static struct sut_err *carry_unit(struct sut_composer *c, uint32_t u)
+{
+	const struct sut_unit *unit = &c->new->units[u];
+	struct sut_buf *text = &c->parts[SUT_PART_TEXT];
+	const struct sut_frag *before = NULL;
+	struct sut_err *err = NULL;
+
+	for (size_t m = 0; m < unit->n_members && !err; m++) {
+		uint32_t n = c->new->members[unit->first_member + m];
+		const struct sut_frag *frag = &c->new->frags[n];
+		if (frag->is_opaque)
+			err = sut_reasons_add(c->reasons, SUT_SEVERITY_REFUSAL, "opaque",
+					      sut_frag_name(frag).text,
+					      "the new code does not decode as instructions; "
+					      "install the update and restart");
+		if (!err && (!before || before->end != frag->start))
+			err = sut_buf_align(text, 16, 0x90);
+		if (err)
+			return err;
+		c->frag_off[n] = text->size;
+		err = sut_buf_add(text, frag->code.data, frag->code.size);
+		if (!err)
+			err = carry_refs(c, frag);
+		before = frag;
+	}
+	if (!err && unit->has_unknown_jump)
+		err = sut_reasons_add(
+			c->reasons, SUT_SEVERITY_REFUSAL, "jump-table",
+			sut_frag_name(&c->new->frags[c->new->members[unit->first_member]]).text,
+			"an indirect jump goes through a table that was not recognised, so "
+			"the function cannot be moved; install the update and restart");
+	return err;
+}
+
+static struct sut_err *queue_replaced(struct sut_composer *c)
+{
+	const struct sut_diff *diff = c->resolver->diff;
+
+	for (size_t u = 0; u < c->old->n_units; u++) {
+		const struct sut_unit *unit = &c->old->units[u];
+		if (!c->replaced[u])
+			continue;
+		sut_composer_queue(c, diff->old_units[u].other);
+		for (size_t m = 0; m < unit->n_members; m++) {
+			uint32_t o = c->old->members[unit->first_member + m];
+			uint32_t n = diff->pair->to_new[o];
+			if (c->old->frags[o].is_called && n != SUT_NO_MATCH)
+				sut_composer_queue(c, c->new->frags[n].unit);
+		}
+	}
+	return NULL;
+}
+
+static struct sut_err *compose(struct sut_composer *c)
+{
+	size_t n_replaced;
+	struct sut_err *err = queue_replaced(c);
+
+	n_replaced = c->n_queue;
+	for (size_t i = 0; i < c->n_queue && !err; i++)
+		err = carry_unit(c, c->queue[i]);
+	if (!err)
+		err = sut_composer_place(c);
+	if (!err)
+		err = sut_composer_emit(c);
+	if (!err)
+		err = sut_composer_entries(c);
+	c->stats->n_added = c->n_queue - n_replaced;
+	return err;
+}
+
+static void composer_deinit(struct sut_composer *c)
+{
+	free(c->frag_off);
+	free(c->queue);
+	free(c->is_queued);
+	free(c->sites);
+	free(c->blocks);
+	free(c->tables);
+	free(c->words);
+	free(c->stubs);
+	for (size_t i = 0; i < SUT_N_PARTS; i++)
+		sut_buf_deinit(&c->parts[i]);
+	sut_patch_deinit(&c->patch);
+}
+
+struct sut_err *sut_compose(const struct sut_resolver *resolver, const bool *replaced,
+			    struct sut_reasons *reasons, struct sut_compose_stats *stats,
+			    struct sut_patch *ret)
+{
+	const struct sut_program *new = resolver->diff->pair->new;
+	_cleanup_(composer_deinit) struct sut_composer c = {
+		.resolver = resolver,
+		.old = resolver->diff->pair->old,
+		.new = new,
+		.replaced = replaced,
+		.reasons = reasons,
+		.stats = stats,
+		.frag_off = malloc((new->n_frags + 1) * sizeof(*c.frag_off)),
+		.queue = malloc((new->n_units + 1) * sizeof(*c.queue)),
+		.is_queued = calloc(new->n_units + 1, sizeof(*c.is_queued)),
+	};
+
+	*stats = (struct sut_compose_stats){ 0 };
+	if (!c.frag_off || !c.queue || !c.is_queued)
+		return sut_err_nomem();
+	for (size_t i = 0; i < new->n_frags; i++)
+		c.frag_off[i] = SUT_NOWHERE;
+	struct sut_err *err = compose(&c);
+	if (err)
+		return err;
+	*ret = c.patch;
+	c.patch = (struct sut_patch){ 0 };
+	return NULL;
+}

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/**
+ * The function table and the ranges: what of the old code gets a redirect, and
+ * what must be untouched and unused when that happens.
+ */
+
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "engine/compose_parts.h"
+
+static const uint64_t jump_size = 5;
+
+static bool starts_with_endbr(const struct sut_frag *frag)
+{
+	static const uint8_t endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
+
+	return frag->code.size >= 4 && memcmp(frag->code.data, endbr64, 4) == 0;
+}
+
+// Does an instruction of the unit branch to, or a call return into, the bytes
+// from `low` up to, not with, `high`?
+static bool enters(const struct sut_program *p, const struct sut_unit *unit, uint64_t low,
+		   uint64_t high)
+{
+	for (size_t m = 0; m < unit->n_members; m++) {
+		const struct sut_frag *frag = &p->frags[p->members[unit->first_member + m]];
+		for (size_t i = 0; i < frag->n_insns; i++) {
+			const struct sut_insn *insn = &p->insns[frag->first_insn + i];
+			uint64_t next = frag->start + insn->off + insn->size;
+			uint64_t to = next + sut_insn_imm(insn, frag->code);
+			bool is_branch = insn->flow == SUT_FLOW_JUMP ||
+					 insn->flow == SUT_FLOW_COND;
+			bool is_call = insn->flow == SUT_FLOW_CALL ||
+				       insn->flow == SUT_FLOW_INDIRECT_CALL;
+			if ((is_branch && to >= low && to < high) ||
+			    (is_call && next >= low && next < high))
+				return true;
+		}
+	}
+	return false;
+}
+
+static struct sut_err *check_entry(struct sut_composer *c, const struct sut_frag *frag,
+				   uint64_t skip)
+{
+	const struct sut_unit *unit = &c->old->units[frag->unit];
+	uint64_t at = frag->start + skip;
+	struct sut_frag_name name = sut_frag_name(frag);
+
+	if (frag->room < at + jump_size)
+		return sut_reasons_add(c->reasons, SUT_SEVERITY_REFUSAL, "entry-too-short",
+				       name.text,
+				       "the old function has %lu bytes where the jump to the new "
+				       "one needs %lu; install the update and restart",
+				       (unsigned long)(frag->room - frag->start),
+				       (unsigned long)(skip + jump_size));
+	if (enters(c->old, unit, at + 1, at + jump_size))
+		return sut_reasons_add(c->reasons, SUT_SEVERITY_REFUSAL, "branch-into-entry",
+				       name.text,
+				       "old code branches back into the first bytes, where the "
+				       "jump would stand; install the update and restart");
+	return NULL;
+}
+
+// Words that the program may write and that point into the middle of code that
+// is replaced: they would lead from new code back into old code.
+static struct sut_err *check_inner_pointers(struct sut_composer *c)
+{
+	const struct sut_image *image = c->old->image;
+
+	for (size_t i = 0; i < image->n_relocs; i++) {
+		const struct sut_reloc *r = &image->relocs[i];
+		struct sut_place place, holder;
+
+		if (r->symbol || !r->addend)
+			continue;
+		sut_place_find(c->old, r->addend, &place);
+		if (place.kind != SUT_PLACE_INSIDE || !c->replaced[place.frag->unit])
+			continue;
+		sut_place_find(c->old, r->vaddr, &holder);
+		if (holder.kind == SUT_PLACE_RELRO || holder.kind == SUT_PLACE_SLOT)
+			continue;
+		struct sut_err *err = sut_reasons_add(
+			c->reasons, SUT_SEVERITY_REFUSAL, "inner-pointer",
+			sut_frag_name(place.frag).text,
+			"the variable at 0x%lx points into the middle of the function; "
+			"install the update and restart",
+			(unsigned long)r->vaddr);
+		if (err)
+			return err;
+	}
+	return NULL;
+}
+
+static uint64_t range_end(const struct sut_frag *frag)
+{
+	uint64_t least = frag->start + (starts_with_endbr(frag) ? 4 : 0) + jump_size;
+
+	return frag->is_called && frag->end < least ? least : frag->end;
+}
+
+static struct sut_err *add_range(struct sut_composer *c, const struct sut_frag *frag,
+				 uint32_t function, size_t *capacity)
+{
+	struct sut_patch_range range = {
+		.vaddr = frag->start,
+		.size = range_end(frag) - frag->start,
+		.function = function,
+	};
+	struct sut_view bytes;
+	struct sut_err *err = sut_array_grow(&c->patch.ranges, c->patch.n_ranges, capacity,
+					     sizeof(range));
+
+	if (!err && !sut_image_bytes(c->old->image, range.vaddr, range.size, &bytes))
+		err = sut_err(SUT_E_FORMAT, "code at 0x%lx is not in the file",
+			      (unsigned long)range.vaddr);
+	if (!err)
+		err = sut_sha256(bytes, &range.digest);
+	if (err)
+		return err;
+	c->patch.ranges[c->patch.n_ranges++] = range;
+	c->patch.functions[function].old_size += range.size;
+	return NULL;
+}
+
+// Bytes of the new unit that belong to the entry at new fragment n: the fragment
+// itself, and the parts that are no entries of their own.
+static uint64_t new_size(const struct sut_composer *c, uint32_t n, bool is_first)
+{
+	const struct sut_unit *unit = &c->new->units[c->new->frags[n].unit];
+	uint64_t size = c->new->frags[n].code.size;
+
+	for (size_t m = 0; m < unit->n_members && is_first; m++) {
+		uint32_t other = c->new->members[unit->first_member + m];
+		if (other != n && !c->new->frags[other].is_called)
+			size += c->new->frags[other].code.size;
+	}
+	return size;
+}
+
+static struct sut_err *add_function(struct sut_composer *c, uint32_t o, bool is_first,
+				    size_t *capacity)
+{
+	const struct sut_frag *frag = &c->old->frags[o];
+	struct sut_frag_name name = sut_frag_name(frag);
+	uint32_t n = c->resolver->diff->pair->to_new[o];
+	struct sut_patch_function f = {
+		.vaddr = frag->start,
+		.entry_skip = starts_with_endbr(frag) ? 4 : 0,
+	};
+	struct sut_err *err;
+
+	if (n == SUT_NO_MATCH || c->frag_off[n] == SUT_NOWHERE)
+		return sut_reasons_add(c->reasons, SUT_SEVERITY_REFUSAL, "entry-gone", name.text,
+				       "this entry of a changed function has no counterpart in "
+				       "the new build; install the update and restart");
+	err = check_entry(c, frag, f.entry_skip);
+	if (err || sut_reasons_refuse(c->reasons))
+		return err;
+	f.new_size = new_size(c, n, is_first);
+	struct sut_frag_name carried = sut_frag_name(c->new->frags[n].name ? &c->new->frags[n] :
+									     frag);
+	err = sut_composer_symbol(c,
+				  (struct sut_patch_symbol){
+					  .name = carried.text,
+					  .where = SUT_WHERE_PART,
+					  .part = c->part_index[SUT_PART_TEXT],
+					  .value = c->frag_off[n],
+					  .type = 2, // STT_FUNC
+				  },
+				  &f.symbol);
+	if (!err)
+		err = sut_array_grow(&c->patch.functions, c->patch.n_functions, capacity,
+				     sizeof(f));
+	if (err)
+		return err;
+	f.name = strdup(name.text);
+	if (!f.name)
+		return sut_err_nomem();
+	c->patch.functions[c->patch.n_functions++] = f;
+	return NULL;
+}
+
+/** How many elements fit into the tables. */
+struct capacities {
+	size_t functions, ranges;
+};
+
+static struct sut_err *add_unit(struct sut_composer *c, const struct sut_unit *unit,
+				struct capacities *capacity)
+{
+	size_t first = c->patch.n_functions;
+	struct sut_err *err = NULL;
+
+	for (size_t m = 0; m < unit->n_members && !err; m++) {
+		uint32_t o = c->old->members[unit->first_member + m];
+		if (c->old->frags[o].is_called)
+			err = add_function(c, o, c->patch.n_functions == first,
+					   &capacity->functions);
+	}
+	// Nothing enters it: dead code.
+	if (c->patch.n_functions == first || sut_reasons_refuse(c->reasons))
+		return err;
+	for (size_t m = 0, at = first; m < unit->n_members && !err; m++) {
+		const struct sut_frag *frag =
+			&c->old->frags[c->old->members[unit->first_member + m]];
+		uint32_t owner = frag->is_called ? at++ : first;
+		err = add_range(c, frag, owner, &capacity->ranges);
+	}
+	return err;
+}
+
+static int by_range(const void *a, const void *b)
+{
+	const struct sut_patch_range *x = a, *y = b;
+
+	return x->vaddr < y->vaddr ? -1 : x->vaddr > y->vaddr;
+}
+
+/** A function and where it stood, while the table is being sorted. */
+struct moved {
+	struct sut_patch_function function;
+	uint32_t from;
+};
+
+static int by_function(const void *a, const void *b)
+{
+	const struct moved *x = a, *y = b;
+
+	return x->function.vaddr < y->function.vaddr ? -1 :
+						       x->function.vaddr > y->function.vaddr;
+}
+
+static struct sut_err *sort_tables(struct sut_composer *c)
+{
+	struct sut_patch *patch = &c->patch;
+	_cleanup_free_ struct moved *moved = calloc(patch->n_functions + 1, sizeof(*moved));
+	_cleanup_free_ uint32_t *to = calloc(patch->n_functions + 1, sizeof(*to));
+
+	if (!moved || !to)
+		return sut_err_nomem();
+	for (size_t i = 0; i < patch->n_functions; i++)
+		moved[i] = (struct moved){ patch->functions[i], i };
+	qsort(moved, patch->n_functions, sizeof(*moved), by_function);
+	for (size_t i = 0; i < patch->n_functions; i++) {
+		patch->functions[i] = moved[i].function;
+		to[moved[i].from] = i;
+	}
+	for (size_t i = 0; i < patch->n_ranges; i++)
+		patch->ranges[i].function = to[patch->ranges[i].function];
+	if (patch->n_ranges)
+		qsort(patch->ranges, patch->n_ranges, sizeof(*patch->ranges), by_range);
+	return NULL;
+}
+
+struct sut_err *sut_composer_entries(struct sut_composer *c)
+{
+	struct capacities capacity = { 0 };
+	struct sut_err *err = check_inner_pointers(c);
+
+	for (size_t u = 0; u < c->old->n_units && !err; u++)
+		if (c->replaced[u])
+			err = add_unit(c, &c->old->units[u], &capacity);
+	return err ? err : sort_tables(c);
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/**
+ * The state of one composition, and its steps. Private to engine/compose*.
+ */
+
+#include "engine/compose.h"
+
+#define SUT_NOWHERE UINT64_MAX
+
+/** The parts of a payload, in the order of the file. */
+enum sut_payload_part {
+	SUT_PART_TEXT,
+	SUT_PART_RODATA,
+	SUT_PART_RELRO,
+	SUT_PART_GOT,
+	SUT_PART_DATA,
+	SUT_PART_BSS,
+	SUT_PART_EXCEPT,
+	SUT_PART_FRAME,
+	SUT_N_PARTS,
+};
+
+/** A contiguous piece of new data that travels. */
+struct sut_block {
+	uint64_t start, end;        /**< New addresses. */
+	enum sut_payload_part part; /**< RODATA, RELRO, DATA or BSS. */
+	uint64_t off;               /**< In the part, once it has its place. */
+};
+
+/** A jump table that travels. */
+struct sut_carried_table {
+	const struct sut_jump_table *table; /**< Borrowed from the new program. */
+	uint64_t off;                       /**< In .rodata. */
+};
+
+/** A word in .got that travels. */
+struct sut_got_word {
+	const struct sut_reloc *import; /**< An import; or NULL and … */
+	uint64_t vaddr;                 /**< … a new address. */
+};
+
+/** A stub that jumps through a word. */
+struct sut_carried_stub {
+	uint64_t old_slot; /**< In the old image; or 0 and … */
+	size_t word;       /**< … a word in .got. */
+	uint64_t off;      /**< In .text. */
+};
+
+/** A place that will get a relocation. */
+struct sut_site {
+	enum sut_payload_part part;
+	uint32_t owner; /**< What holds the place: new fragment for .text, else
+			 *  block or table by part and its own numbering. */
+	uint64_t off;   /**< Offset in the part; for .text in the fragment. */
+	uint8_t size;   /**< 1, 4 or 8 bytes. */
+	uint8_t tail;   /**< Bytes from the field's end to the next instruction. */
+	bool is_relative;
+	uint64_t vaddr; /**< New address that is referred to. */
+	struct sut_link link;
+};
+
+/** One composition. Owns its arrays; borrows the resolver and the reasons. */
+struct sut_composer {
+	const struct sut_resolver *resolver;
+	const struct sut_program *old, *new;
+	const bool *replaced;
+	struct sut_reasons *reasons;
+	struct sut_compose_stats *stats;
+
+	uint64_t *frag_off; /**< By new fragment: offset in .text, or SUT_NOWHERE. */
+	uint32_t *queue;    /**< New units that travel, in the order found. */
+	size_t n_queue;
+	bool *is_queued; /**< By new unit. */
+
+	struct sut_site *sites;
+	size_t n_sites, sites_capacity;
+	struct sut_block *blocks;
+	size_t n_blocks, blocks_capacity;
+	struct sut_carried_table *tables;
+	size_t n_tables, tables_capacity;
+	struct sut_got_word *words;
+	size_t n_words, words_capacity;
+	struct sut_carried_stub *stubs;
+	size_t n_stubs, stubs_capacity;
+
+	struct sut_buf parts[SUT_N_PARTS]; /**< .bss: only the size counts. */
+	size_t n_symbols_capacity, n_relocs_capacity;
+	uint32_t part_index[SUT_N_PARTS]; /**< Index in the hotpatch, or UINT32_MAX. */
+	struct sut_patch patch;
+};
+
+/** Let new unit @p unit travel too. */
+void sut_composer_queue(struct sut_composer *c, uint32_t unit);
+
+/** Note a place that refers to new address @p vaddr, and let travel what it needs.
+ *  @p name is the function to blame when it does not resolve. */
+sut_check struct sut_err *sut_composer_refer(struct sut_composer *c, struct sut_site site,
+					     struct sut_user user, const char *name);
+
+/** Give data its place: blocks, tables, words and stubs. */
+sut_check struct sut_err *sut_composer_place(struct sut_composer *c);
+
+/** Collect the pointers inside the blocks from number @p from on. */
+sut_check struct sut_err *sut_composer_follow(struct sut_composer *c, size_t from);
+
+/** Write parts, symbols and relocations into the hotpatch. */
+sut_check struct sut_err *sut_composer_emit(struct sut_composer *c);
+
+/** Write unwind data for all carried fragments into .eh_frame. */
+sut_check struct sut_err *sut_composer_frames(struct sut_composer *c);
+
+/** Write the function table and the ranges; refuse entries that take no jump. */
+sut_check struct sut_err *sut_composer_entries(struct sut_composer *c);
+
+/** Find or make a symbol of the hotpatch. Takes copies. */
+sut_check struct sut_err *sut_composer_symbol(struct sut_composer *c,
+					      struct sut_patch_symbol wanted, uint32_t *ret);
+/** Append a relocation. */
+sut_check struct sut_err *sut_composer_reloc(struct sut_composer *c,
+					     struct sut_patch_reloc reloc);
+
+/** The symbol for @p link, and what to add to it. False: it has none. */
+sut_check struct sut_err *sut_composer_link_symbol(struct sut_composer *c,
+						   const struct sut_link *link,
+						   uint32_t *symbol, int64_t *addend);
+
+/** The block that holds new address @p vaddr (its end counts too), or NULL. */
+const struct sut_block *sut_composer_block_at(const struct sut_composer *c, uint64_t vaddr);
