@@ -7,6 +7,22 @@
 
 #include "cli/command.h"
 
+static const char build_usage[] =
+	"usage: suture build OLD NEW -o OUT [OPTION]...\n"
+	"\n"
+	"Builds hotpatches that turn OLD into NEW: two ELF files (OUT is a file), or two\n"
+	".deb packages (OUT is a folder, one .hotpatch for each changed ELF file inside).\n"
+	"\n"
+	"  -o, --output OUT        where the hotpatch goes\n"
+	"      --advisory ID       an advisory that the update fixes (may be repeated)\n"
+	"      --accept CODE[:FUNCTION]=WHY\n"
+	"                          accept a sign that waits for review, with the reason\n"
+	"      --json              print what was found as JSON\n"
+	"      --help              print this text\n"
+	"\n"
+	"Exit status: 0 every changed file was built, 1 error, 2 bad usage, 3 at least one\n"
+	"was refused or waits for review, 4 nothing to patch.\n";
+
 static const char show_usage[] =
 	"usage: suture show [--disasm] [--json] FILE\n\n"
 	"Tells what a hotpatch is: which build it is for, which functions it replaces,\n"
@@ -16,6 +32,7 @@ static const char show_usage[] =
 	"Exit status: 0 shown, 1 not a hotpatch or not readable, 2 bad usage.\n";
 
 static const struct sut_command commands[] = {
+	{ "build", "make hotpatches from an old and a fixed build", build_usage, sut_cmd_build },
 	{ "show", "tell what a hotpatch is and does", show_usage, sut_cmd_show },
 	{ NULL, NULL, NULL, NULL },
 };

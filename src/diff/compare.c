@@ -6,13 +6,6 @@
 
 #include "base/cleanup.h"
 
-/** Two fragments under comparison. All borrowed. */
-struct bout {
-	const struct sut_pair *pair;
-	const struct sut_frag *a, *b;
-	const struct sut_ref *x, *y; /**< The references at hand. */
-};
-
 static bool same_function(const struct sut_pair *pair, const struct sut_frag *a,
 			  const struct sut_frag *b)
 {
@@ -142,21 +135,20 @@ static enum sut_change change_of_kind(const struct sut_pair *pair,
 	}
 }
 
-static enum sut_change compare_ref(const struct bout *bout)
+enum sut_change sut_ref_compare(const struct sut_pair *pair, const struct sut_frag *a,
+				const struct sut_ref *x, const struct sut_ref *y)
 {
-	const struct sut_pair *pair = bout->pair;
 	struct sut_place p, q;
 
-	sut_place_find(pair->old, bout->x->target, &p);
-	sut_place_find(pair->new, bout->y->target, &q);
+	sut_place_find(pair->old, x->target, &p);
+	sut_place_find(pair->new, y->target, &q);
 	if (p.kind == SUT_PLACE_RODATA && q.kind == SUT_PLACE_RODATA) {
-		uint32_t access = access_size(pair->old, bout->a, bout->x);
-		if (sut_rodata_same(pair, bout->x->target, bout->y->target, access))
+		if (sut_rodata_same(pair, x->target, y->target, access_size(pair->old, a, x)))
 			return SUT_CHANGE_NONE;
-	} else if (sut_address_same(pair, bout->x->target, bout->y->target)) {
+	} else if (sut_address_same(pair, x->target, y->target)) {
 		return SUT_CHANGE_NONE;
 	}
-	return change_of_kind(pair, &p, bout->x);
+	return change_of_kind(pair, &p, x);
 }
 
 static enum sut_change compare_frags(const struct sut_pair *pair, const struct sut_frag *a,
@@ -165,16 +157,11 @@ static enum sut_change compare_frags(const struct sut_pair *pair, const struct s
 	if (!sut_pair_same_body(pair, a, b))
 		return SUT_CHANGE_BODY;
 	for (size_t i = 0; i < a->n_refs; i++) {
-		struct bout bout = {
-			.pair = pair,
-			.a = a,
-			.b = b,
-			.x = &pair->old->refs[a->first_ref + i],
-			.y = &pair->new->refs[b->first_ref + i],
-		};
-		enum sut_change change = compare_ref(&bout);
+		const struct sut_ref *x = &pair->old->refs[a->first_ref + i];
+		enum sut_change change =
+			sut_ref_compare(pair, a, x, &pair->new->refs[b->first_ref + i]);
 		if (change) {
-			*at = a->start + bout.x->off;
+			*at = a->start + x->off;
 			return change;
 		}
 	}

@@ -42,6 +42,10 @@ sut_check struct sut_err *sut_diff_init(const struct sut_pair *pair,
 					struct sut_diff *ret);
 void sut_diff_deinit(struct sut_diff *diff);
 
+/** Compare what reference @p x of old fragment @p a and its counterpart @p y mean. */
+enum sut_change sut_ref_compare(const struct sut_pair *pair, const struct sut_frag *a,
+				const struct sut_ref *x, const struct sut_ref *y);
+
 /** A short word for @p change: "body", "string", … */
 const char *sut_change_name(enum sut_change change);
 

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/**
+ * suture build OLD NEW -o OUT
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "cli/build_report.h"
+#include "cli/command.h"
+#include "cli/ui.h"
+#include "engine/pairing.h"
+
+enum { OPT_ADVISORY = 256, OPT_ACCEPT, OPT_JSON };
+
+/** What the command line asks for. Owns the acceptances; borrows argv. */
+struct request {
+	const char *paths[2];
+	const char *out;
+	bool json;
+	const char **advisories;
+	struct sut_acceptance *acceptances;
+	struct sut_build_options options;
+};
+
+static void request_deinit(struct request *r)
+{
+	free(r->advisories);
+	free(r->acceptances);
+}
+
+// CODE[:FUNCTION]=why, cut in place.
+static struct sut_err *read_acceptance(char *text, struct sut_acceptance *ret)
+{
+	char *why = strchr(text, '=');
+	char *function;
+
+	if (!why || !why[1] || why == text)
+		return sut_err(SUT_E_USAGE,
+			       "--accept %s: must be CODE[:FUNCTION]=\"why\", with a reason", text);
+	*why++ = 0;
+	function = strchr(text, ':');
+	if (function)
+		*function++ = 0;
+	*ret = (struct sut_acceptance){ text, function, why };
+	return NULL;
+}
+
+static struct sut_err *read_options(int argc, char **argv, struct request *r)
+{
+	static const struct option longs[] = {
+		{ "advisory", required_argument, NULL, OPT_ADVISORY },
+		{ "accept", required_argument, NULL, OPT_ACCEPT },
+		{ "output", required_argument, NULL, 'o' },
+		{ "json", no_argument, NULL, OPT_JSON },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct sut_err *err;
+	int option;
+
+	r->advisories = calloc(argc + 1, sizeof(*r->advisories));
+	r->acceptances = calloc(argc + 1, sizeof(*r->acceptances));
+	if (!r->advisories || !r->acceptances)
+		return sut_err_nomem();
+	for (;;) {
+		err = sut_ui_option(argc, argv, "o:", longs, &option);
+		if (err || option == -1)
+			break;
+		if (option == 'o')
+			r->out = optarg;
+		else if (option == OPT_JSON)
+			r->json = true;
+		else if (option == OPT_ADVISORY)
+			r->advisories[r->options.n_advisories++] = optarg;
+		else if (option == OPT_ACCEPT)
+			err = read_acceptance(optarg,
+					      &r->acceptances[r->options.n_acceptances++]);
+		if (err)
+			break;
+	}
+	if (err)
+		return err;
+	if (argc - optind != 2)
+		return sut_err(SUT_E_USAGE, "needs OLD and NEW, two ELF files or two .deb packages");
+	if (!r->out)
+		return sut_err(SUT_E_USAGE, "needs -o OUT: a file for two ELF files, a folder for "
+					    "two packages");
+	r->paths[0] = argv[optind];
+	r->paths[1] = argv[optind + 1];
+	r->options.advisories = r->advisories;
+	r->options.acceptances = r->acceptances;
+	return NULL;
+}
+
+static struct sut_err *write_hotpatch(const struct sut_build *build, const char *path,
+				      struct sut_report_row *row)
+{
+	if (build->verdict != SUT_VERDICT_HOTPATCH)
+		return NULL;
+	row->output = strdup(path);
+	if (!row->output)
+		return sut_err_nomem();
+	return sut_file_write(path, sut_buf_view(&build->file));
+}
+
+static struct sut_err *build_files(const struct request *r, const struct sut_file files[2],
+				   struct sut_report *report)
+{
+	struct sut_build_side sides[2];
+	struct sut_report_row *row = &report->rows[0];
+
+	for (size_t i = 0; i < 2; i++)
+		sides[i] = (struct sut_build_side){ r->paths[i], files[i].view, "", "", "" };
+	report->old_size = files[0].view.size;
+	report->new_size = files[1].view.size;
+	struct sut_err *err = sut_build(&sides[0], &sides[1], &r->options, &row->build);
+	if (err)
+		return err;
+	report->n_rows = 1;
+	return write_hotpatch(&row->build, r->out, row);
+}
+
+static struct sut_err *make_folder(const char *path)
+{
+	struct stat st;
+
+	if (mkdir(path, 0777) == 0)
+		return NULL;
+	if (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return NULL;
+	return sut_err_os(errno == EEXIST ? ENOTDIR : errno, "%s", path);
+}
+
+static struct sut_err *build_pair(const struct request *r, const struct sut_deb debs[2],
+				  const struct sut_file_pair *pair, struct sut_report *report)
+{
+	const struct sut_deb_file *files[2] = { pair->old, pair->new };
+	struct sut_report_row *row = &report->rows[report->n_rows];
+	struct sut_build_side sides[2];
+	_cleanup_free_ char *path = NULL;
+
+	for (size_t i = 0; i < 2; i++)
+		sides[i] = (struct sut_build_side){ files[i]->path, files[i]->bytes,
+						    debs[i].package, debs[i].version,
+						    debs[i].architecture };
+	struct sut_err *err = sut_build(&sides[0], &sides[1], &r->options, &row->build);
+	if (err)
+		return err;
+	report->n_rows++;
+	if (asprintf(&path, "%s/%s.hotpatch", r->out, row->build.name) < 0)
+		return sut_err_nomem();
+	return write_hotpatch(&row->build, path, row);
+}
+
+static struct sut_err *check_packages(const struct request *r, const struct sut_deb debs[2])
+{
+	if (strcmp(debs[0].package, debs[1].package) != 0)
+		return sut_err(SUT_E_USAGE, "%s is package %s and %s is %s", r->paths[0],
+			       debs[0].package, r->paths[1], debs[1].package);
+	if (strcmp(debs[0].architecture, debs[1].architecture) != 0)
+		return sut_err(SUT_E_USAGE, "%s is for %s and %s for %s", r->paths[0],
+			       debs[0].architecture, r->paths[1], debs[1].architecture);
+	return NULL;
+}
+
+static struct sut_err *build_all(const struct request *r, const struct sut_deb debs[2],
+				 struct sut_report *report)
+{
+	_cleanup_(sut_pairing_deinit) struct sut_pairing pairing = { 0 };
+	struct sut_err *err = check_packages(r, debs);
+
+	if (!err)
+		err = sut_pairing_init(&debs[0], &debs[1], &pairing);
+	if (err)
+		return err;
+	free(report->rows);
+	report->rows = calloc(pairing.n_pairs + 1, sizeof(*report->rows));
+	if (!report->rows)
+		return sut_err_nomem();
+	err = make_folder(r->out);
+	for (size_t i = 0; i < pairing.n_pairs && !err; i++) {
+		const struct sut_file_pair *pair = &pairing.pairs[i];
+		if (!pair->new)
+			report->n_removed++;
+		else if (!sut_view_equal(pair->old->bytes, pair->new->bytes))
+			err = build_pair(r, debs, pair, report);
+		sut_report_progress(report, i + 1, pairing.n_pairs);
+	}
+	return err;
+}
+
+static void deb_pair_deinit(struct sut_deb (*debs)[2])
+{
+	sut_deb_deinit(&(*debs)[0]);
+	sut_deb_deinit(&(*debs)[1]);
+}
+
+static struct sut_err *build_packages(const struct request *r, struct sut_file files[2],
+				      struct sut_report *report)
+{
+	_cleanup_(deb_pair_deinit) struct sut_deb debs[2] = { 0 };
+
+	report->old_size = files[0].view.size;
+	report->new_size = files[1].view.size;
+	for (size_t i = 0; i < 2; i++) {
+		struct sut_err *err = sut_deb_init(files[i].view, &debs[i]);
+		if (err)
+			return sut_err_wrap(err, "%s", r->paths[i]);
+		sut_file_deinit(&files[i]);
+	}
+	return build_all(r, debs, report);
+}
+
+static void file_pair_deinit(struct sut_file (*files)[2])
+{
+	sut_file_deinit(&(*files)[0]);
+	sut_file_deinit(&(*files)[1]);
+}
+
+static struct sut_err *build(const struct request *r, struct sut_report *report)
+{
+	_cleanup_(file_pair_deinit) struct sut_file files[2] = { 0 };
+	bool is_deb[2];
+
+	report->rows = calloc(1, sizeof(*report->rows));
+	if (!report->rows)
+		return sut_err_nomem();
+	for (size_t i = 0; i < 2; i++) {
+		struct sut_err *err = sut_file_read(r->paths[i], &files[i]);
+		if (err)
+			return err;
+		is_deb[i] = sut_deb_is_deb(files[i].view);
+	}
+	if (is_deb[0] != is_deb[1])
+		return sut_err(SUT_E_USAGE, "%s is a package and %s is not",
+			       r->paths[!is_deb[0]], r->paths[is_deb[0]]);
+	return is_deb[0] ? build_packages(r, files, report) : build_files(r, files, report);
+}
+
+struct sut_err *sut_cmd_build(int argc, char **argv, enum sut_exit *status)
+{
+	_cleanup_(request_deinit) struct request request = { 0 };
+	_cleanup_(sut_report_deinit) struct sut_report report = { 0 };
+	struct sut_err *err = read_options(argc, argv, &request);
+
+	if (!err)
+		err = build(&request, &report);
+	if (!err)
+		err = request.json ? sut_report_print_json(&report) :
+				     sut_report_print(&report);
+	if (!err)
+		*status = sut_report_status(&report);
+	return err;
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "diff/judge.h"
+
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "diff/signs.h"
+
+/** Builds with a smaller share of alike functions come from other tools or other
+ *  sources, and nothing that the comparison says of them can be trusted. */
+static const double least_alike = 0.6;
+
+void sut_judgement_deinit(struct sut_judgement *judgement)
+{
+	free(judgement->replaced);
+	free(judgement->cosmetic);
+	*judgement = (struct sut_judgement){ 0 };
+}
+
+static bool is_plt(const struct sut_program *p, const struct sut_unit *unit)
+{
+	return p->frags[p->members[unit->first_member]].is_plt;
+}
+
+// Something enters the unit: a call, a pointer, a symbol, a jump from elsewhere.
+static bool is_entered(const struct sut_program *p, const struct sut_unit *unit)
+{
+	for (size_t m = 0; m < unit->n_members; m++)
+		if (p->frags[p->members[unit->first_member + m]].is_called)
+			return true;
+	return false;
+}
+
+static struct sut_err *check_alike(const struct sut_judgement *j, size_t n_alike,
+				   struct sut_reasons *reasons)
+{
+	double share = j->n_functions ? (double)n_alike / j->n_functions : 1;
+
+	if (share >= least_alike)
+		return NULL;
+	return sut_reasons_add(reasons, SUT_SEVERITY_REFUSAL, "too-different", NULL,
+			       "only %.0f%% of the old functions are in the new build, where %.0f%% "
+			       "are needed to trust the comparison: another compiler or another "
+			       "source; install the update and restart",
+			       100 * share, 100 * least_alike);
+}
+
+struct sut_err *sut_judge(const struct sut_diff *diff, const char *old_version,
+			  const char *new_version, struct sut_judgement *ret,
+			  struct sut_reasons *reasons)
+{
+	const struct sut_program *old = diff->pair->old;
+	_cleanup_(sut_judgement_deinit) struct sut_judgement j = {
+		.replaced = calloc(old->n_units + 1, sizeof(bool)),
+		.cosmetic = calloc(old->n_units + 1, sizeof(bool)),
+	};
+	_cleanup_free_ struct sut_explanation *why =
+		calloc(old->n_units + 1, sizeof(struct sut_explanation));
+	size_t n_alike = 0;
+
+	(void)old_version;
+	(void)new_version;
+	if (!j.replaced || !j.cosmetic || !why)
+		return sut_err_nomem();
+	for (size_t u = 0; u < old->n_units; u++) {
+		const struct sut_unit_diff *d = &diff->old_units[u];
+		if (is_plt(old, &old->units[u]))
+			continue;
+		j.n_functions++;
+		if (d->change == SUT_CHANGE_NONE) {
+			j.n_identical++;
+			n_alike++;
+			continue;
+		}
+		if (d->change == SUT_CHANGE_REMOVED)
+			continue;
+		sut_explain(diff->pair, u, d->other, &why[u]);
+		n_alike += why[u].is_same_skeleton;
+		j.cosmetic[u] = sut_explanation_is_cosmetic(&why[u]);
+		j.replaced[u] = !j.cosmetic[u] && is_entered(old, &old->units[u]);
+		j.n_cosmetic += j.cosmetic[u];
+	}
+	struct sut_err *err = check_alike(&j, n_alike, reasons);
+	if (!err)
+		err = sut_signs_find(diff, why, &j, reasons);
+	for (size_t u = 0; u < old->n_units; u++)
+		j.n_replaced += j.replaced[u];
+	if (err)
+		return err;
+	*ret = j;
+	j = (struct sut_judgement){ 0 };
+	return NULL;
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/**
+ * Judging
+ *
+ * Decides which changed units are replaced, which are left alone because nothing
+ * but line numbers and version texts changed in them, and what a person must
+ * know or weigh.
+ *
+ * Reasons by code, signs unless said otherwise:
+ *   layout         displacements or bit masks shifted: a structure changed
+ *   allocation     the size of an allocation changed
+ *   constants      the same constant became another in several functions
+ *   data           initialised data that live processes hold is different
+ *   startup        code that only start-up runs has changed
+ *   never-returns  a function that never ends has changed; it is left as it is
+ *   tls            the thread-local layout changed               (refusal)
+ *   too-different  the builds have too little in common          (refusal)
+ */
+
+#include "diff/compare.h"
+#include "diff/reason.h"
+
+/** The judgement. Owns its arrays. */
+struct sut_judgement {
+	bool *replaced; /**< By old unit: travels in the hotpatch. */
+	bool *cosmetic; /**< By old unit: changed, but not in what it does. */
+	size_t n_functions, n_identical, n_replaced, n_cosmetic;
+	bool needs_reload; /**< Part of the fix works after the program reloads its
+			    *  configuration. */
+};
+
+/** Judge @p diff. The versions are those of the packages, "" when not known.
+ *  Signs and refusals are appended to @p reasons. */
+sut_check struct sut_err *sut_judge(const struct sut_diff *diff, const char *old_version,
+				    const char *new_version, struct sut_judgement *ret,
+				    struct sut_reasons *reasons);
+void sut_judgement_deinit(struct sut_judgement *judgement);

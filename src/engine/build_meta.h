@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/**
+ * The metadata of a hotpatch that is being built (see patch/patch.h).
+ */
+
+#include "diff/judge.h"
+#include "engine/build.h"
+#include "patch/patch.h"
+
+/** What the metadata says. All borrowed. */
+struct sut_build_meta {
+	const struct sut_build_side *old, *new;
+	const struct sut_image *old_image;
+	const struct sut_build_options *options;
+	const struct sut_judgement *judgement;
+	const struct sut_pair *pair;
+	const struct sut_build *build;
+};
+
+/** Make the metadata for @p patch, whose other members are complete. */
+sut_check struct sut_err *sut_build_meta_new(const struct sut_build_meta *facts,
+					     const struct sut_patch *patch, json_t **ret);
