@@ -4,13 +4,14 @@
  * Cutting code into fragments: FDEs first, then what lies between them.
  */
 
+#include "base/buf.h"
+#include "base/cleanup.h"
 #include "code/parts.h"
+#include "code/program.h"
 
 #include <elf.h>
 #include <stdlib.h>
 
-#include "base/buf.h"
-#include "base/cleanup.h"
 
 /** Where a named function starts. */
 struct start {

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "code/parts.h"
+#include "code/program.h"
 
 struct sut_groups {
 	uint32_t *parent; /**< By fragment; a root is its own parent. */

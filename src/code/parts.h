@@ -7,7 +7,13 @@
  * Each fills its own members of a program and needs those of the steps before.
  */
 
-#include "code/program.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+struct sut_frag;
+struct sut_program;
 
 /** Cut the executable sections into fragments: frags but for the decoded part. */
 sut_check struct sut_err *sut_parts_cut(struct sut_program *p);

@@ -3,6 +3,8 @@
 
 #include <elf.h>
 
+#include "code/program.h"
+
 static const struct sut_plt_slot *find_stub(const struct sut_program *p, uint64_t vaddr)
 {
 	size_t low = 0, high = p->n_plt;

@@ -8,7 +8,14 @@
  * a reference instead of its number.
  */
 
-#include "code/program.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct sut_frag;
+struct sut_program;
+struct sut_reloc;
+struct sut_section;
+struct sut_symbol;
 
 enum sut_place_kind {
 	SUT_PLACE_NONE,     /**< Outside of every section. */

@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "code/parts.h"
 #include "code/place.h"
+#include "code/program.h"
 
 /** The longest table that is looked at; compilers stay far below. */
 static const uint32_t max_entries = 65536;

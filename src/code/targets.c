@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "code/parts.h"
 #include "code/place.h"
+#include "code/program.h"
 
 /** A growing list of addresses. */
 struct addresses {

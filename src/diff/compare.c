@@ -5,6 +5,9 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "code/place.h"
+#include "code/program.h"
+#include "diff/pair.h"
 
 static bool same_function(const struct sut_pair *pair, const struct sut_frag *a,
 			  const struct sut_frag *b)

@@ -8,7 +8,16 @@
  * the same: masked bytes equal, and every reference equal by meaning.
  */
 
-#include "diff/pair.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct sut_frag;
+struct sut_image;
+struct sut_pair;
+struct sut_ref;
 
 /** Why a unit counts as changed; the first one found. */
 enum sut_change {

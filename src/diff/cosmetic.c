@@ -6,6 +6,8 @@
 
 #include <ctype.h>
 
+#include "code/place.h"
+#include "code/program.h"
 #include "diff/explain.h"
 
 static bool is_version_char(char c)

@@ -3,6 +3,10 @@
 
 #include <Zydis/Zydis.h>
 
+#include "code/program.h"
+#include "diff/compare.h"
+#include "diff/pair.h"
+
 /** How far a call may be from the instruction that sets its argument. */
 static const size_t call_distance = 16;
 

@@ -9,7 +9,12 @@
  * allocation sizes, other constants, or the code itself.
  */
 
-#include "diff/compare.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sut_pair;
+struct sut_program;
 
 /** One value that became another. */
 struct sut_shift {

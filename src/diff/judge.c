@@ -4,6 +4,11 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "code/program.h"
+#include "diff/compare.h"
+#include "diff/explain.h"
+#include "diff/pair.h"
+#include "diff/reason.h"
 #include "diff/signs.h"
 
 /** Builds with a smaller share of alike functions come from other tools or other

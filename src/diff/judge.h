@@ -19,8 +19,13 @@
  *   too-different  the builds have too little in common          (refusal)
  */
 
-#include "diff/compare.h"
-#include "diff/reason.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+struct sut_diff;
+struct sut_reasons;
 
 /** The judgement. Owns its arrays. */
 struct sut_judgement {

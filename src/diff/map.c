@@ -9,7 +9,10 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "code/place.h"
+#include "code/program.h"
 #include "diff/match.h"
+#include "diff/pair.h"
 
 /** One vote: `from` became `to`. */
 struct vote {

@@ -11,6 +11,8 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/hash.h"
+#include "code/program.h"
+#include "diff/pair.h"
 
 /** A fragment under a key. */
 struct keyed {

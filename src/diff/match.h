@@ -7,7 +7,13 @@
  * Each adds matches to those that are there and never takes one back.
  */
 
-#include "diff/pair.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+struct sut_frag;
+struct sut_pair;
 
 /** Note that old fragment @p o became new fragment @p n, if both are free. */
 bool sut_match_add(struct sut_pair *pair, size_t o, size_t n);

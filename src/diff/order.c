@@ -12,7 +12,9 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "code/program.h"
 #include "diff/match.h"
+#include "diff/pair.h"
 
 /** Windows with more cells than this are only matched by equal bodies at their
  *  ends: the table of the common subsequence would get too large. */

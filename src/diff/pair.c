@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "code/program.h"
 #include "diff/match.h"
 
 /** Rounds after which matching stops even if something new was found. */

@@ -12,7 +12,14 @@
  * votes for the addresses that it refers to, and the majority wins.
  */
 
-#include "code/place.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct sut_frag;
+struct sut_program;
 
 #define SUT_NO_MATCH UINT32_MAX
 

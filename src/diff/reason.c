@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/buf.h"
+
 void sut_reasons_deinit(struct sut_reasons *reasons)
 {
 	for (size_t i = 0; i < reasons->n; i++) {

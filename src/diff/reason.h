@@ -9,7 +9,10 @@
  * (docs/safety.md lists them) and names the function that it is about.
  */
 
-#include "base/buf.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
 
 enum sut_severity {
 	SUT_SEVERITY_NOTE,    /**< Good to know; carried as a condition. */

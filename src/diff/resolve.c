@@ -6,6 +6,10 @@
 
 #include "base/cleanup.h"
 #include "base/hash.h"
+#include "code/place.h"
+#include "code/program.h"
+#include "diff/compare.h"
+#include "diff/pair.h"
 
 static int by_hash(const void *a, const void *b)
 {

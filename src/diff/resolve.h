@@ -14,7 +14,15 @@
  *                 ──► nobody knows                                  (NONE)
  */
 
-#include "diff/compare.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct sut_diff;
+struct sut_pair;
+struct sut_reloc;
 
 enum sut_link_kind {
 	SUT_LINK_NONE,  /**< Not resolved; sut_link::why says why. */

@@ -9,7 +9,9 @@
  */
 
 #include "code/place.h"
+#include "code/program.h"
 #include "diff/compare.h"
+#include "diff/pair.h"
 
 /** Objects are compared up to this size. */
 static const uint64_t max_extent = 1 << 20;

@@ -8,8 +8,12 @@
  * applied. Private to judging.
  */
 
-#include "diff/explain.h"
-#include "diff/judge.h"
+#include "base/err.h"
+
+struct sut_diff;
+struct sut_explanation;
+struct sut_judgement;
+struct sut_reasons;
 
 /** Find the signs among the changed units: @p why explains each (by old unit).
  *  Takes functions that cannot be replaced out of @p judgement. */

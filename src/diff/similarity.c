@@ -3,7 +3,9 @@
 
 #include "base/cleanup.h"
 #include "base/hash.h"
+#include "code/program.h"
 #include "diff/match.h"
+#include "diff/pair.h"
 
 static int by_value(const void *a, const void *b)
 {

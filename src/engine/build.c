@@ -6,9 +6,14 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "code/program.h"
+#include "diff/compare.h"
 #include "diff/judge.h"
+#include "diff/pair.h"
+#include "diff/resolve.h"
 #include "engine/build_meta.h"
 #include "engine/compose.h"
+#include "patch/patch.h"
 
 const char *sut_verdict_name(enum sut_verdict verdict)
 {

@@ -4,7 +4,12 @@
 #include <elf.h>
 
 #include "base/cleanup.h"
+#include "code/program.h"
+#include "diff/judge.h"
+#include "diff/pair.h"
+#include "engine/build.h"
 #include "engine/compose.h"
+#include "patch/patch.h"
 
 static void drop_json(json_t **value)
 {

@@ -5,9 +5,17 @@
  * The metadata of a hotpatch that is being built (see patch/patch.h).
  */
 
-#include "diff/judge.h"
-#include "engine/build.h"
-#include "patch/patch.h"
+#include <jansson.h>
+
+#include "base/err.h"
+
+struct sut_build;
+struct sut_build_options;
+struct sut_build_side;
+struct sut_image;
+struct sut_judgement;
+struct sut_pair;
+struct sut_patch;
 
 /** What the metadata says. All borrowed. */
 struct sut_build_meta {

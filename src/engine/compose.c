@@ -6,6 +6,12 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "code/place.h"
+#include "code/program.h"
+#include "diff/compare.h"
+#include "diff/pair.h"
+#include "diff/reason.h"
+#include "engine/compose.h"
 
 /** Read-only objects whose length nothing tells are copied with what follows, up
  *  to this size: a table may be longer than up to the next address in use. */

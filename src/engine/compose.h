@@ -17,9 +17,15 @@
  * place in the parts, then the relocations are written.
  */
 
-#include "diff/reason.h"
-#include "diff/resolve.h"
-#include "patch/patch.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+struct sut_frag;
+struct sut_patch;
+struct sut_reasons;
+struct sut_resolver;
 
 /** What composing found out. */
 struct sut_compose_stats {

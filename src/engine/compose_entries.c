@@ -8,6 +8,12 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "code/place.h"
+#include "code/program.h"
+#include "diff/compare.h"
+#include "diff/pair.h"
+#include "diff/reason.h"
+#include "engine/compose.h"
 #include "engine/compose_parts.h"
 
 static const uint64_t jump_size = 5;

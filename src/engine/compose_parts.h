@@ -5,7 +5,14 @@
  * The state of one composition, and its steps. Private to engine/compose*.
  */
 
-#include "engine/compose.h"
+#include "base/buf.h"
+#include "diff/resolve.h"
+#include "patch/patch.h"
+
+struct sut_compose_stats;
+struct sut_jump_table;
+struct sut_program;
+struct sut_reasons;
 
 #define SUT_NOWHERE UINT64_MAX
 
