@@ -110,8 +110,22 @@ static void mark_jumped_to(struct sut_program *p)
 struct leaving {
 	bool returns;
 	bool jumps_out;
-	bool loops;
+	bool loops; /**< Over at least one call. */
 };
+
+// Does a branch lead back over a call? A loop that calls nothing waits for nothing:
+// it is the end of abort() and its like.
+static bool calls_between(const struct sut_program *p, const struct sut_frag *frag,
+			  const struct sut_insn *branch)
+{
+	const struct sut_insn *insns = p->insns + frag->first_insn;
+	int64_t to = branch->off + branch->size + sut_insn_imm(branch, frag->code);
+
+	for (const struct sut_insn *i = branch; i-- > insns && (int64_t)i->off >= to;)
+		if (i->flow == SUT_FLOW_CALL || i->flow == SUT_FLOW_INDIRECT_CALL)
+			return true;
+	return false;
+}
 
 static void look_at_flow(const struct sut_program *p, const struct sut_frag *frag,
 			 struct leaving *ret)
@@ -125,7 +139,7 @@ static void look_at_flow(const struct sut_program *p, const struct sut_frag *fra
 		if (insn->flow == SUT_FLOW_INDIRECT_JUMP)
 			ret->jumps_out = true;
 		if ((insn->flow == SUT_FLOW_JUMP || insn->flow == SUT_FLOW_COND) &&
-		    sut_insn_imm(insn, frag->code) < 0)
+		    calls_between(p, frag, insn))
 			ret->loops = true;
 	}
 	for (size_t r = 0; r < frag->n_refs; r++) {

@@ -55,7 +55,7 @@ struct sut_unit {
 					 *  by address. */
 	bool has_unknown_jump; /**< An indirect jump through a table that was not
 				*  recognised. */
-	bool never_returns;    /**< No return, no tail jump, and a loop. */
+	bool never_returns;    /**< No return, no tail jump, and a loop over calls. */
 };
 
 /** Everything that code is made of. Owns its arrays; borrows the image. */

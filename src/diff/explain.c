@@ -144,19 +144,36 @@ static bool sets_argument(const struct sut_insn *insn)
 	return false;
 }
 
-static bool is_size_argument(const struct side *s, size_t at)
+/** Whom a constant is handed to. */
+enum receiver {
+	RECEIVER_NONE,
+	RECEIVER_CALL,
+	RECEIVER_ALLOCATOR,
+};
+
+static enum receiver find_receiver(const struct side *s, size_t at)
 {
 	if (!sets_argument(&s->insns[at]))
-		return false;
+		return RECEIVER_NONE;
 	for (size_t i = at + 1; i < s->frag->n_insns && i <= at + call_distance; i++) {
 		const struct sut_ref *ref = ref_of(s, i);
 		enum sut_flow flow = s->insns[i].flow;
+		if (flow == SUT_FLOW_INDIRECT_CALL)
+			return RECEIVER_CALL;
 		if ((flow == SUT_FLOW_CALL || flow == SUT_FLOW_JUMP) && ref)
-			return sut_is_allocator(s->p, ref->target);
+			return sut_is_allocator(s->p, ref->target) ? RECEIVER_ALLOCATOR :
+								     RECEIVER_CALL;
 		if (flow != SUT_FLOW_NEXT)
-			return false;
+			return RECEIVER_NONE;
 	}
-	return false;
+	return RECEIVER_NONE;
+}
+
+static void keep(struct sut_shift *list, size_t *n, struct sut_shift shift)
+{
+	if (*n < SUT_MAX_SHIFTS)
+		list[*n] = shift;
+	++*n;
 }
 
 static bool is_one_bit(int64_t value)
@@ -190,20 +207,21 @@ static void note_immediate(const struct side *a, size_t i, const struct side *b,
 	struct sut_shift shift = { sut_insn_imm(insn, a->frag->code),
 				   sut_insn_imm(&b->insns[j], b->frag->code) };
 
-	if (sets_argument(insn) && shift.from > 0 && shift.to > 0 && is_line_argument(a, i) &&
-	    is_line_argument(b, j)) {
+	// The size and the alignment of the stack frame.
+	if (insn->rm_reg == RSP)
+		return;
+	enum receiver receiver = find_receiver(a, i);
+	if (receiver && shift.from > 0 && shift.to > 0 && is_line_argument(a, i) &&
+	    is_line_argument(b, j))
 		ret->n_lines++;
-	} else if (is_mask(insn, shift)) {
-		ret->mask = shift;
-		ret->n_masks++;
-	} else if (is_size_argument(a, i) && is_size_argument(b, j)) {
-		ret->size = shift;
-		ret->n_sizes++;
-	} else {
-		if (ret->n_constants < SUT_MAX_SHIFTS)
-			ret->constants[ret->n_constants] = shift;
-		ret->n_constants++;
-	}
+	else if (is_mask(insn, shift))
+		keep(ret->masks, &ret->n_masks, shift);
+	else if (receiver == RECEIVER_ALLOCATOR)
+		keep(ret->sizes, &ret->n_sizes, shift);
+	else if (receiver == RECEIVER_CALL)
+		keep(ret->arguments, &ret->n_arguments, shift);
+	else
+		keep(ret->constants, &ret->n_constants, shift);
 }
 
 static void note_displacement(const struct side *a, const struct sut_insn *x,
@@ -215,9 +233,7 @@ static void note_displacement(const struct side *a, const struct sut_insn *x,
 
 	if (x->base == RSP || (x->base == RBP && (a->rbp_is_frame || b->rbp_is_frame)))
 		return;
-	if (ret->n_offsets < SUT_MAX_SHIFTS)
-		ret->offsets[ret->n_offsets] = shift;
-	ret->n_offsets++;
+	keep(ret->offsets, &ret->n_offsets, shift);
 }
 
 static void note_reference(const struct sut_pair *pair, const struct side *a,
@@ -341,5 +357,6 @@ void sut_explain(const struct sut_pair *pair, uint32_t o, uint32_t n,
 bool sut_explanation_is_cosmetic(const struct sut_explanation *e)
 {
 	return e->is_same_skeleton && e->n_lines + e->n_texts > 0 && !e->n_masks &&
-	       !e->n_sizes && !e->n_constants && !e->n_references && !e->n_offsets;
+	       !e->n_sizes && !e->n_arguments && !e->n_constants && !e->n_references &&
+	       !e->n_offsets;
 }

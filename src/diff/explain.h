@@ -32,12 +32,15 @@ struct sut_explanation {
 	size_t n_texts;     /**< Texts that differ in a version or line only. */
 	size_t n_masks;     /**< Masks of one bit that became another bit. */
 	size_t n_sizes;     /**< Sizes handed to an allocator. */
-	size_t n_constants; /**< Other immediates. */
+	size_t n_arguments; /**< Other constants handed to calls. */
+	size_t n_constants; /**< Other immediates, but for the stack frame's size. */
 	size_t n_references; /**< References that mean something else. */
 	size_t n_offsets;   /**< Displacements, other than in the stack frame. */
 	struct sut_shift offsets[SUT_MAX_SHIFTS];   /**< The first n_offsets. */
+	struct sut_shift arguments[SUT_MAX_SHIFTS]; /**< The first n_arguments. */
 	struct sut_shift constants[SUT_MAX_SHIFTS]; /**< The first n_constants. */
-	struct sut_shift size, mask; /**< One of each. */
+	struct sut_shift sizes[SUT_MAX_SHIFTS];     /**< The first n_sizes. */
+	struct sut_shift masks[SUT_MAX_SHIFTS];     /**< The first n_masks. */
 };
 
 /** Explain how old unit @p o became new unit @p n. */

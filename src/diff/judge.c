@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "diff/judge.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
@@ -50,8 +51,35 @@ static struct sut_err *check_alike(const struct sut_judgement *j, size_t n_alike
 			       100 * share, 100 * least_alike);
 }
 
-struct sut_err *sut_judge(const struct sut_diff *diff, const char *old_version,
-			  const char *new_version, struct sut_judgement *ret,
+const char *sut_unit_name(const struct sut_program *p, uint32_t u, char *buffer, size_t size)
+{
+	const struct sut_unit *unit = &p->units[u];
+	const struct sut_frag *frag = &p->frags[p->members[unit->first_member]];
+
+	for (size_t m = 0; m < unit->n_members; m++) {
+		const struct sut_frag *other = &p->frags[p->members[unit->first_member + m]];
+		if (other->is_called) {
+			frag = other;
+			break;
+		}
+	}
+	if (frag->name && strlen(frag->name) < size)
+		snprintf(buffer, size, "%s", frag->name);
+	else
+		snprintf(buffer, size, "fn_%lx", (unsigned long)frag->start);
+	return buffer;
+}
+
+static struct sut_err *find_signs(const struct sut_evidence *e)
+{
+	struct sut_err *err = sut_signs_layout(e);
+
+	if (!err)
+		err = sut_signs_data(e);
+	return err ? err : sut_signs_life(e);
+}
+
+struct sut_err *sut_judge(const struct sut_diff *diff, struct sut_judgement *ret,
 			  struct sut_reasons *reasons)
 {
 	const struct sut_program *old = diff->pair->old;
@@ -63,8 +91,6 @@ struct sut_err *sut_judge(const struct sut_diff *diff, const char *old_version,
 		calloc(old->n_units + 1, sizeof(struct sut_explanation));
 	size_t n_alike = 0;
 
-	(void)old_version;
-	(void)new_version;
 	if (!j.replaced || !j.cosmetic || !why)
 		return sut_err_nomem();
 	for (size_t u = 0; u < old->n_units; u++) {
@@ -87,7 +113,7 @@ struct sut_err *sut_judge(const struct sut_diff *diff, const char *old_version,
 	}
 	struct sut_err *err = check_alike(&j, n_alike, reasons);
 	if (!err)
-		err = sut_signs_find(diff, why, &j, reasons);
+		err = find_signs(&(struct sut_evidence){ diff, why, &j, reasons });
 	for (size_t u = 0; u < old->n_units; u++)
 		j.n_replaced += j.replaced[u];
 	if (err)

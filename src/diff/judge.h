@@ -36,9 +36,7 @@ struct sut_judgement {
 			    *  configuration. */
 };
 
-/** Judge @p diff. The versions are those of the packages, "" when not known.
- *  Signs and refusals are appended to @p reasons. */
-sut_check struct sut_err *sut_judge(const struct sut_diff *diff, const char *old_version,
-				    const char *new_version, struct sut_judgement *ret,
+/** Judge @p diff. Notes, signs and refusals are appended to @p reasons. */
+sut_check struct sut_err *sut_judge(const struct sut_diff *diff, struct sut_judgement *ret,
 				    struct sut_reasons *reasons);
 void sut_judgement_deinit(struct sut_judgement *judgement);

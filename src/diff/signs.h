@@ -15,9 +15,23 @@ struct sut_explanation;
 struct sut_judgement;
 struct sut_reasons;
 
-/** Find the signs among the changed units: @p why explains each (by old unit).
- *  Takes functions that cannot be replaced out of @p judgement. */
-sut_check struct sut_err *sut_signs_find(const struct sut_diff *diff,
-					 const struct sut_explanation *why,
-					 struct sut_judgement *judgement,
-					 struct sut_reasons *reasons);
+/** What the search for signs looks at. All borrowed. */
+struct sut_evidence {
+	const struct sut_diff *diff;
+	const struct sut_explanation *why; /**< By old unit; for changed ones. */
+	struct sut_judgement *judgement;
+	struct sut_reasons *reasons;
+};
+
+/** Structures: shifted displacements, moved bits, grown allocations; constants. */
+sut_check struct sut_err *sut_signs_layout(const struct sut_evidence *e);
+
+/** Data: initialised variables and tables that differ; the thread-local layout. */
+sut_check struct sut_err *sut_signs_data(const struct sut_evidence *e);
+
+/** Life: functions that never end, start-up code, new functions that only stored
+ *  pointers lead to. Takes what cannot be replaced out of the judgement. */
+sut_check struct sut_err *sut_signs_life(const struct sut_evidence *e);
+
+/** The name of old unit @p u: its first entry's. */
+const char *sut_unit_name(const struct sut_program *p, uint32_t u, char *buffer, size_t size);

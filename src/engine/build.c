@@ -165,8 +165,7 @@ static struct sut_err *finish(struct work *w, const struct sut_build_side *old,
 {
 	_cleanup_(sut_patch_deinit) struct sut_patch patch = { 0 };
 	struct sut_compose_stats stats = { 0 };
-	struct sut_err *err = sut_judge(&w->diff, old->version, new->version,
-					&w->judgement, &build->reasons);
+	struct sut_err *err = sut_judge(&w->diff, &w->judgement, &build->reasons);
 
 	if (!err)
 		count(w, build);

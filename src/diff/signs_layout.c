@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/**
+ * Signs of a changed structure
+ *
+ * A field that is inserted or widened shifts the displacements of those behind it
+ * in every function that uses them; a moved bit-field changes masks; a field at
+ * the end shows in allocation sizes only. One function alone may differ so because
+ * it was rewritten; two that differ alike, or one that differs in nothing else,
+ * speak of a structure.
+ */
+
+#include "diff/signs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+
+/** The largest growth of an allocation that is taken for new fields. */
+static const int64_t max_growth = 65536;
+
+static bool counts(const struct sut_evidence *e, uint32_t u)
+{
+	enum sut_change change = e->diff->old_units[u].change;
+
+	return change != SUT_CHANGE_NONE && change != SUT_CHANGE_REMOVED &&
+	       !e->judgement->cosmetic[u];
+}
+
+static size_t kept(size_t n)
+{
+	return n < SUT_MAX_SHIFTS ? n : SUT_MAX_SHIFTS;
+}
+
+static bool has_shift(const struct sut_shift *list, size_t n, struct sut_shift wanted)
+{
+	for (size_t i = 0; i < kept(n); i++)
+		if (list[i].from == wanted.from && list[i].to == wanted.to)
+			return true;
+	return false;
+}
+
+// Two instructions that changed places shift one way and back.
+static bool is_swapped(const struct sut_shift *list, size_t n, struct sut_shift shift)
+{
+	return has_shift(list, n, (struct sut_shift){ shift.to, shift.from });
+}
+
+// In how many other changed units does the same displacement shift alike?
+static size_t count_alike(const struct sut_evidence *e, uint32_t u, struct sut_shift shift)
+{
+	size_t n = 0;
+
+	for (size_t o = 0; o < e->diff->pair->old->n_units; o++)
+		if (o != u && counts(e, o) &&
+		    has_shift(e->why[o].offsets, e->why[o].n_offsets, shift))
+			n++;
+	return n;
+}
+
+static struct sut_err *find_offsets(const struct sut_evidence *e, uint32_t u)
+{
+	const struct sut_explanation *why = &e->why[u];
+	char name[128];
+
+	for (size_t i = 0; i < kept(why->n_offsets); i++) {
+		struct sut_shift shift = why->offsets[i];
+		if (is_swapped(why->offsets, why->n_offsets, shift) || shift.from == shift.to)
+			continue;
+		size_t n_alike = count_alike(e, u, shift);
+		if (!why->is_same_skeleton && !n_alike)
+			continue;
+		return sut_reasons_add(
+			e->reasons, SUT_SEVERITY_SIGN, "layout",
+			sut_unit_name(e->diff->pair->old, u, name, sizeof(name)),
+			"offset 0x%lx became 0x%lx (%zu such displacements here, the same "
+			"shift in %zu more functions): a structure changed its layout, and "
+			"objects that live now have the old one; debug data, or knowing that "
+			"none outlives the patch, settles it",
+			(unsigned long)shift.from, (unsigned long)shift.to, why->n_offsets,
+			n_alike);
+	}
+	return NULL;
+}
+
+static struct sut_err *find_masks(const struct sut_evidence *e, uint32_t u)
+{
+	const struct sut_explanation *why = &e->why[u];
+	char name[128];
+
+	for (size_t i = 0; i < kept(why->n_masks); i++) {
+		size_t n_alike = 0;
+		for (size_t o = 0; o < e->diff->pair->old->n_units; o++)
+			n_alike += o != u && counts(e, o) && e->why[o].n_masks;
+		if (!n_alike)
+			continue;
+		return sut_reasons_add(
+			e->reasons, SUT_SEVERITY_SIGN, "layout",
+			sut_unit_name(e->diff->pair->old, u, name, sizeof(name)),
+			"bit mask 0x%lx became 0x%lx, and masks changed in %zu more functions: "
+			"a bit-field moved, and objects that live now have the old layout; "
+			"debug data, or knowing that none outlives the patch, settles it",
+			(unsigned long)why->masks[i].from, (unsigned long)why->masks[i].to,
+			n_alike);
+	}
+	return NULL;
+}
+
+static bool has_displacement(const struct sut_program *p, uint32_t u, int64_t low,
+			     int64_t high)
+{
+	const struct sut_unit *unit = &p->units[u];
+
+	for (size_t m = 0; m < unit->n_members; m++) {
+		const struct sut_frag *frag = &p->frags[p->members[unit->first_member + m]];
+		for (size_t i = 0; i < frag->n_insns; i++) {
+			const struct sut_insn *insn = &p->insns[frag->first_insn + i];
+			if (!insn->disp_size || insn->base >= 16 || insn->base == 4)
+				continue;
+			int64_t disp = sut_insn_disp(insn, frag->code);
+			if (disp >= low && disp < high)
+				return true;
+		}
+	}
+	return false;
+}
+
+// Does new code reach into [low, high) of some structure where the old did not?
+static bool reaches(const struct sut_evidence *e, int64_t low, int64_t high)
+{
+	const struct sut_pair *pair = e->diff->pair;
+
+	for (uint32_t u = 0; u < pair->old->n_units; u++)
+		if (counts(e, u) && !has_displacement(pair->old, u, low, high) &&
+		    has_displacement(pair->new, e->diff->old_units[u].other, low, high))
+			return true;
+	return false;
+}
+
+static struct sut_err *add_allocation(const struct sut_evidence *e, uint32_t u,
+				      struct sut_shift shift, const char *evidence)
+{
+	char name[128];
+
+	return sut_reasons_add(e->reasons, SUT_SEVERITY_SIGN, "allocation",
+			       sut_unit_name(e->diff->pair->old, u, name, sizeof(name)),
+			       "%s %ld became %ld: objects allocated before the patch have the "
+			       "old size; debug data, or knowing that none outlives the patch, "
+			       "settles it",
+			       evidence, (long)shift.from, (long)shift.to);
+}
+
+static struct sut_err *find_allocations(const struct sut_evidence *e, uint32_t u)
+{
+	const struct sut_explanation *why = &e->why[u];
+
+	for (size_t i = 0; i < kept(why->n_sizes); i++)
+		if (!is_swapped(why->sizes, why->n_sizes, why->sizes[i]))
+			return add_allocation(e, u, why->sizes[i], "the allocation size");
+	for (size_t i = 0; i < kept(why->n_arguments); i++) {
+		struct sut_shift shift = why->arguments[i];
+		if (shift.from >= 16 && shift.to > shift.from &&
+		    shift.to - shift.from <= max_growth && reaches(e, shift.from, shift.to))
+			return add_allocation(e, u, shift,
+					      "new code uses offsets behind the old end of what "
+					      "seems to be a structure: the size handed to a "
+					      "function,");
+	}
+	return NULL;
+}
+
+static struct sut_err *find_constants(const struct sut_evidence *e, uint32_t u)
+{
+	const struct sut_explanation *why = &e->why[u];
+	char name[128];
+
+	for (size_t i = 0; i < kept(why->n_constants); i++) {
+		struct sut_shift shift = why->constants[i];
+		size_t n_alike = 0;
+		if (!why->is_same_skeleton || is_swapped(why->constants, why->n_constants, shift))
+			continue;
+		for (size_t o = 0; o < e->diff->pair->old->n_units; o++)
+			n_alike += o != u && counts(e, o) &&
+				   (has_shift(e->why[o].constants, e->why[o].n_constants, shift) ||
+				    has_shift(e->why[o].arguments, e->why[o].n_arguments, shift));
+		if (!n_alike)
+			continue;
+		return sut_reasons_add(
+			e->reasons, SUT_SEVERITY_SIGN, "constants",
+			sut_unit_name(e->diff->pair->old, u, name, sizeof(name)),
+			"the constant %ld became %ld here and in %zu more functions: if it is "
+			"a renumbered enumeration, values stored before the patch mean "
+			"something else now",
+			(long)shift.from, (long)shift.to, n_alike);
+	}
+	return NULL;
+}
+
+struct sut_err *sut_signs_layout(const struct sut_evidence *e)
+{
+	struct sut_err *err = NULL;
+
+	for (uint32_t u = 0; u < e->diff->pair->old->n_units && !err; u++) {
+		if (!counts(e, u))
+			continue;
+		size_t before = e->reasons->n;
+		err = find_offsets(e, u);
+		if (!err && e->reasons->n == before)
+			err = find_masks(e, u);
+		if (!err)
+			err = find_allocations(e, u);
+		if (!err)
+			err = find_constants(e, u);
+	}
+	return err;
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/**
+ * Signs of when code runs: for ever, only at the start, or only through pointers
+ * that somebody must store first.
+ */
+
+#include <elf.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "diff/signs.h"
+
+static uint32_t unit_at(const struct sut_program *p, uint64_t vaddr)
+{
+	const struct sut_frag *frag = sut_program_frag_at(p, vaddr);
+
+	return frag && frag->start == vaddr ? frag->unit : SUT_NO_MATCH;
+}
+
+static bool only_texts(const struct sut_explanation *why)
+{
+	return why->is_same_skeleton && !why->n_masks && !why->n_sizes && !why->n_arguments &&
+	       !why->n_constants && !why->n_offsets;
+}
+
+// A function that is always on some stack can never be replaced: it stays.
+static struct sut_err *check_endless(const struct sut_evidence *e, uint32_t u)
+{
+	const struct sut_program *old = e->diff->pair->old;
+	bool is_main = old->main && unit_at(old, old->main) == u;
+	bool is_harmless = only_texts(&e->why[u]);
+	char name[128];
+
+	if (!e->judgement->replaced[u] || (!is_main && !old->units[u].never_returns))
+		return NULL;
+	e->judgement->replaced[u] = false;
+	return sut_reasons_add(
+		e->reasons, is_harmless ? SUT_SEVERITY_NOTE : SUT_SEVERITY_SIGN, "never-returns",
+		sut_unit_name(old, u, name, sizeof(name)),
+		"%s, so it cannot be replaced while the program runs; it stays as it is%s",
+		is_main ? "main() runs as long as the program" :
+			  "the function loops for ever",
+		is_harmless ? " (only texts or references differ in it)" :
+			      ", and what changed in it takes effect at the next restart");
+}
+
+/** Who calls a unit. */
+enum callers {
+	CALLERS_NONE,
+	CALLERS_STARTUP, /**< Only start-up code. */
+	CALLERS_OTHERS,
+};
+
+// Mark what constructors, and functions that only they call, are.
+static struct sut_err *find_startup(const struct sut_program *p, bool **ret)
+{
+	const struct sut_image *image = p->image;
+	bool *is_startup = calloc(p->n_units + 1, sizeof(*is_startup));
+	uint8_t *callers = calloc(p->n_units + 1, sizeof(*callers));
+	bool has_more = true;
+
+	if (!is_startup || !callers) {
+		free(is_startup);
+		free(callers);
+		return sut_err_nomem();
+	}
+	for (size_t i = 0; i < image->n_relocs; i++) {
+		const struct sut_reloc *r = &image->relocs[i];
+		uint32_t u = r->symbol ? SUT_NO_MATCH : unit_at(p, r->addend);
+		if (u == SUT_NO_MATCH)
+			continue;
+		if (r->vaddr >= image->init_array &&
+		    r->vaddr < image->init_array + image->init_array_size)
+			is_startup[u] = true;
+		else
+			callers[u] = CALLERS_OTHERS;
+	}
+	for (size_t i = 0; i < p->n_frags; i++)
+		if (p->frags[i].is_named)
+			callers[p->frags[i].unit] = CALLERS_OTHERS;
+	for (size_t u = 0; u < p->n_units; u++)
+		if (callers[u] == CALLERS_OTHERS)
+			is_startup[u] = false;
+	// Spread to what only start-up code refers to, until nothing is added.
+	for (int round = 0; round < 16 && has_more; round++) {
+		has_more = false;
+		for (size_t u = 0; u < p->n_units; u++)
+			if (callers[u] != CALLERS_OTHERS || round == 0)
+				callers[u] = callers[u] == CALLERS_OTHERS ? CALLERS_OTHERS :
+									    CALLERS_NONE;
+		for (size_t i = 0; i < p->n_frags; i++) {
+			const struct sut_frag *frag = &p->frags[i];
+			for (size_t r = 0; r < frag->n_refs; r++) {
+				uint32_t to = unit_at(p, p->refs[frag->first_ref + r].target);
+				if (to == SUT_NO_MATCH || to == frag->unit)
+					continue;
+				if (!is_startup[frag->unit])
+					callers[to] = CALLERS_OTHERS;
+				else if (callers[to] == CALLERS_NONE)
+					callers[to] = CALLERS_STARTUP;
+			}
+		}
+		for (size_t u = 0; u < p->n_units; u++) {
+			if (callers[u] == CALLERS_STARTUP && !is_startup[u]) {
+				is_startup[u] = true;
+				has_more = true;
+			}
+		}
+	}
+	free(callers);
+	*ret = is_startup;
+	return NULL;
+}
+
+static struct sut_err *check_startup(const struct sut_evidence *e, const bool *is_startup,
+				     uint32_t u)
+{
+	char name[128];
+
+	if (!e->judgement->replaced[u] || !is_startup[u])
+		return NULL;
+	return sut_reasons_add(e->reasons, SUT_SEVERITY_SIGN, "startup",
+			       sut_unit_name(e->diff->pair->old, u, name, sizeof(name)),
+			       "only start-up code runs this function, and it has run: what the old "
+			       "one prepared stays until the program restarts");
+}
+
+// Is new unit n entered by stored pointers only, which changed code hands out?
+static bool is_handed_out(const struct sut_program *new, const struct sut_frag *entry)
+{
+	bool is_taken = false;
+
+	for (size_t i = 0; i < new->n_frags; i++) {
+		const struct sut_frag *frag = &new->frags[i];
+		for (size_t r = 0; r < frag->n_refs; r++) {
+			const struct sut_ref *ref = &new->refs[frag->first_ref + r];
+			if (ref->target != entry->start)
+				continue;
+			if (ref->kind != SUT_REF_MEMORY)
+				return false;
+			is_taken = true;
+		}
+	}
+	return is_taken;
+}
+
+static struct sut_err *check_handed_out(const struct sut_evidence *e, uint32_t n)
+{
+	const struct sut_program *new = e->diff->pair->new;
+	const struct sut_frag *entry = &new->frags[new->members[new->units[n].first_member]];
+	char name[128];
+
+	if (e->diff->new_units[n] != SUT_NO_MATCH || entry->is_plt || !entry->is_called ||
+	    !is_handed_out(new, entry))
+		return NULL;
+	e->judgement->needs_reload = true;
+	return sut_reasons_add(
+		e->reasons, SUT_SEVERITY_NOTE, "reload",
+		sut_unit_name(new, n, name, sizeof(name)),
+		"this new function is entered only through pointers that other code stores; lists "
+		"prepared before the patch do not hold it. If the program can reload its "
+		"configuration, reload it after applying");
+}
+
+struct sut_err *sut_signs_life(const struct sut_evidence *e)
+{
+	const struct sut_pair *pair = e->diff->pair;
+	_cleanup_free_ bool *is_startup = NULL;
+	struct sut_err *err = find_startup(pair->old, &is_startup);
+
+	for (uint32_t u = 0; u < pair->old->n_units && !err; u++) {
+		err = check_endless(e, u);
+		if (!err)
+			err = check_startup(e, is_startup, u);
+	}
+	for (uint32_t n = 0; n < pair->new->n_units && !err; n++)
+		err = check_handed_out(e, n);
+	return err;
+}
