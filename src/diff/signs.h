@@ -13,6 +13,7 @@
 struct sut_diff;
 struct sut_explanation;
 struct sut_judgement;
+struct sut_program;
 struct sut_reasons;
 
 /** What the search for signs looks at. All borrowed. */

@@ -7,7 +7,15 @@
 #include <elf.h>
 #include <stdio.h>
 
+#include "code/place.h"
+#include "code/program.h"
+#include "diff/compare.h"
+#include "diff/explain.h"
+#include "diff/judge.h"
+#include "diff/pair.h"
+#include "diff/reason.h"
 #include "diff/signs.h"
+#include "elf/image.h"
 
 /** Objects are compared up to this size. */
 static const uint64_t max_object = 1 << 20;

@@ -10,7 +10,15 @@
  * speak of a structure.
  */
 
+#include "code/place.h"
+#include "code/program.h"
+#include "diff/compare.h"
+#include "diff/explain.h"
+#include "diff/judge.h"
+#include "diff/pair.h"
+#include "diff/reason.h"
 #include "diff/signs.h"
+#include "elf/image.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -9,7 +9,15 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "code/place.h"
+#include "code/program.h"
+#include "diff/compare.h"
+#include "diff/explain.h"
+#include "diff/judge.h"
+#include "diff/pair.h"
+#include "diff/reason.h"
 #include "diff/signs.h"
+#include "elf/image.h"
 
 static uint32_t unit_at(const struct sut_program *p, uint64_t vaddr)
 {
