@@ -12,7 +12,7 @@
 
 static bool is_version_char(char c)
 {
-	return isalnum((unsigned char)c) || strchr(".+~:-_", c);
+	return isalnum((unsigned char)c) || strchr(".+~:-_/", c);
 }
 
 static size_t common_prefix(const char *a, const char *b)
@@ -50,6 +50,20 @@ static bool has_digit(struct sut_view word)
 		if (isdigit(word.data[i]))
 			return true;
 	return false;
+}
+
+// 2026/11/22, 2026-11-22, 12:34:56
+static bool is_date(struct sut_view word)
+{
+	size_t n_marks = 0;
+
+	for (size_t i = 0; i < word.size; i++) {
+		if (strchr("/:-", word.data[i]))
+			n_marks++;
+		else if (!isdigit(word.data[i]))
+			return false;
+	}
+	return word.size >= 8 && n_marks == 2;
 }
 
 // 1.2.3-4+deb12u5 and …u6: a digit, a point and a revision before the difference.
@@ -92,7 +106,7 @@ bool sut_text_is_cosmetic(const char *old, const char *new)
 			return true;
 		struct sut_view a = word_at(old, at), b = word_at(new, at);
 		if (!(is_hex_word(a) && is_hex_word(b) && a.size == b.size) &&
-		    !are_versions(a, b) && !are_source_lines(a, b))
+		    !(is_date(a) && is_date(b)) && !are_versions(a, b) && !are_source_lines(a, b))
 			return false;
 		old = (const char *)a.data + a.size;
 		new = (const char *)b.data + b.size;

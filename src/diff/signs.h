@@ -8,6 +8,8 @@
  * applied. Private to judging.
  */
 
+#include <stddef.h>
+
 #include "base/err.h"
 
 struct sut_diff;

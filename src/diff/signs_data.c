@@ -57,13 +57,38 @@ static uint8_t byte_at(const struct sut_image *image, uint64_t vaddr)
 	return sut_image_bytes(image, vaddr, 1, &byte) ? *byte.data : 0;
 }
 
+static bool is_text_byte(uint8_t c)
+{
+	return c >= 0x20 && c < 0x7f;
+}
+
+// Bytes of the text around offset `off` in which both objects differ only in a
+// version or a build-id, counted from `off`; 0 when there is no such text.
+static uint64_t skip_cosmetic(const struct sut_pair *pair, uint64_t from, uint64_t to,
+			      uint64_t off)
+{
+	uint64_t start = off;
+
+	while (start > 0 && is_text_byte(byte_at(pair->old->image, from + start - 1)) &&
+	       is_text_byte(byte_at(pair->new->image, to + start - 1)))
+		start--;
+	const char *s = sut_rodata_text(pair->old->image, from + start);
+	const char *t = sut_rodata_text(pair->new->image, to + start);
+	if (!s || !t || !sut_text_is_cosmetic(s, t))
+		return 0;
+	size_t most = strlen(s) > strlen(t) ? strlen(s) : strlen(t);
+	return start + most > off ? start + most - off : 0;
+}
+
 // The first offset at which both objects differ; size when they do not.
 static uint64_t find_difference(const struct sut_pair *pair, uint64_t from, uint64_t to,
 				uint64_t size)
 {
 	const struct sut_image *old = pair->old->image, *new = pair->new->image;
 
-	for (uint64_t off = 0; off < size;) {
+	uint64_t off = 0;
+
+	while (off < size) {
 		const struct sut_reloc *a = sut_image_reloc_at(old, from + off);
 		const struct sut_reloc *b = sut_image_reloc_at(new, to + off);
 		if (!a != !b)
@@ -73,20 +98,15 @@ static uint64_t find_difference(const struct sut_pair *pair, uint64_t from, uint
 				return off;
 			off += 8;
 		} else {
+			uint64_t skip = 1;
 			if (byte_at(old, from + off) != byte_at(new, to + off))
+				skip = skip_cosmetic(pair, from, to, off);
+			if (!skip)
 				return off;
-			off++;
+			off += skip;
 		}
 	}
 	return size;
-}
-
-static bool is_text_data(const struct sut_pair *pair, uint64_t from, uint64_t to)
-{
-	const char *s = sut_rodata_text(pair->old->image, from);
-	const char *t = sut_rodata_text(pair->new->image, to);
-
-	return s && t && sut_text_is_cosmetic(s, t);
 }
 
 static struct sut_err *check_object(const struct sut_evidence *e,
@@ -104,7 +124,7 @@ static struct sut_err *check_object(const struct sut_evidence *e,
 	if (size_new < size)
 		size = size_new;
 	uint64_t off = find_difference(pair, entry->from, entry->to, size);
-	if (off == size || is_text_data(pair, entry->from, entry->to))
+	if (off >= size)
 		return NULL;
 
 	char name[32];

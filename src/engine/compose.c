@@ -17,6 +17,12 @@
  *  to this size: a table may be longer than up to the next address in use. */
 static const uint64_t generous_size = 1024;
 
+/** Fragments of one unit that are not further apart stay at their distance. */
+static const uint64_t run_gap = 64;
+
+/** A cache line; code keeps its place in it. */
+static const uint64_t line_size = 64;
+
 struct sut_frag_name sut_frag_name(const struct sut_frag *frag)
 {
 	struct sut_frag_name name;
@@ -331,31 +337,56 @@ static struct sut_err *carry_refs(struct sut_composer *c, const struct sut_frag 
 	return NULL;
 }
 
-// Fragments that touch stay together: short branches between them still reach.
+// Where a fragment goes in .text. Fragments of a unit that are close together stay
+// at their distance, so that one-byte branches between them still reach, and all
+// keep their place in a cache line.
+static struct sut_err *place_frag(struct sut_composer *c, const struct sut_frag *before,
+				  const struct sut_frag *frag)
+{
+	struct sut_buf *text = &c->parts[SUT_PART_TEXT];
+	uint64_t gap = before ? frag->start - before->end : UINT64_MAX;
+
+	if (gap > run_gap)
+		gap = (frag->start - text->size) & (line_size - 1);
+	while (gap--) {
+		struct sut_err *err = sut_buf_add(text, "\x90", 1);
+		if (err)
+			return err;
+	}
+	return NULL;
+}
+
+static struct sut_err *carry_frag(struct sut_composer *c, const struct sut_frag *before,
+				  uint32_t n)
+{
+	struct sut_buf *text = &c->parts[SUT_PART_TEXT];
+	const struct sut_frag *frag = &c->new->frags[n];
+	struct sut_err *err = NULL;
+
+	if (frag->is_opaque)
+		err = sut_reasons_add(c->reasons, SUT_SEVERITY_REFUSAL, "opaque",
+				      sut_frag_name(frag).text,
+				      "the new code does not decode as instructions; install the "
+				      "update and restart");
+	if (!err)
+		err = place_frag(c, before, frag);
+	if (err)
+		return err;
+	c->frag_off[n] = text->size;
+	err = sut_buf_add(text, frag->code.data, frag->code.size);
+	return err ? err : carry_refs(c, frag);
+}
+
 static struct sut_err *carry_unit(struct sut_composer *c, uint32_t u)
 {
 	const struct sut_unit *unit = &c->new->units[u];
-	struct sut_buf *text = &c->parts[SUT_PART_TEXT];
 	const struct sut_frag *before = NULL;
 	struct sut_err *err = NULL;
 
 	for (size_t m = 0; m < unit->n_members && !err; m++) {
 		uint32_t n = c->new->members[unit->first_member + m];
-		const struct sut_frag *frag = &c->new->frags[n];
-		if (frag->is_opaque)
-			err = sut_reasons_add(c->reasons, SUT_SEVERITY_REFUSAL, "opaque",
-					      sut_frag_name(frag).text,
-					      "the new code does not decode as instructions; "
-					      "install the update and restart");
-		if (!err && (!before || before->end != frag->start))
-			err = sut_buf_align(text, 16, 0x90);
-		if (err)
-			return err;
-		c->frag_off[n] = text->size;
-		err = sut_buf_add(text, frag->code.data, frag->code.size);
-		if (!err)
-			err = carry_refs(c, frag);
-		before = frag;
+		err = carry_frag(c, before, n);
+		before = &c->new->frags[n];
 	}
 	if (!err && unit->has_unknown_jump)
 		err = sut_reasons_add(

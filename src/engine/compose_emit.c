@@ -26,7 +26,7 @@ static const struct {
 	uint64_t flags;
 	uint64_t align;
 } parts[SUT_N_PARTS] = {
-	[SUT_PART_TEXT] = { ".text", SHF_ALLOC | SHF_EXECINSTR, 16 },
+	[SUT_PART_TEXT] = { ".text", SHF_ALLOC | SHF_EXECINSTR, 64 },
 	[SUT_PART_RODATA] = { ".rodata", SHF_ALLOC, 64 },
 	[SUT_PART_RELRO] = { ".data.rel.ro", SHF_ALLOC, 64 },
 	[SUT_PART_GOT] = { ".got", SHF_ALLOC, 8 },
