@@ -53,7 +53,8 @@ static struct sut_err *print_table(const struct sut_report *report)
 		{ "FILE", SUT_COLUMN_TEXT },      { "VERDICT", SUT_COLUMN_TEXT },
 		{ "CHANGED", SUT_COLUMN_NUMBER }, { "ADDED", SUT_COLUMN_NUMBER },
 		{ "COSMETIC", SUT_COLUMN_NUMBER }, { "IDENTICAL", SUT_COLUMN_NUMBER },
-		{ "SIZE", SUT_COLUMN_NUMBER },    { NULL, 0 },
+		{ "SIZE", SUT_COLUMN_NUMBER },    { "PACKED", SUT_COLUMN_NUMBER },
+		{ NULL, 0 },
 	};
 	_cleanup_(sut_table_freep) struct sut_table *table = NULL;
 	struct sut_err *err = sut_table_new(columns, &table);
@@ -70,6 +71,7 @@ static struct sut_err *print_table(const struct sut_report *report)
 			numbers[0], numbers[1],
 			numbers[2], numbers[3],
 			b->file.size ? sut_ui_size(b->file.size).text : "-",
+			b->file.size ? sut_ui_size(b->packed_size).text : "-",
 		};
 		err = sut_table_row(table, cells);
 	}
@@ -119,14 +121,15 @@ static json_t *row_json(const struct sut_report_row *row)
 	const struct sut_build *b = &row->build;
 
 	return json_pack(
-		"{s:s, s:s, s:s, s:s, s:o, s:{s:I, s:I, s:I, s:I, s:I}, s:{s:I, s:I}, s:I, s:s?}",
+		"{s:s, s:s, s:s, s:s, s:o, s:{s:I, s:I, s:I, s:I, s:I}, s:{s:I, s:I}, s:I, s:I, s:s?}",
 		"path", b->path, "old_build_id", b->old_build_id, "new_build_id",
 		b->new_build_id, "verdict", sut_verdict_name(b->verdict), "reasons",
 		reasons_json(&b->reasons), "functions", "total", (json_int_t)b->n_functions,
 		"identical", (json_int_t)b->n_identical, "changed", (json_int_t)b->n_changed,
 		"added", (json_int_t)b->n_added, "cosmetic", (json_int_t)b->n_cosmetic,
 		"references", "total", (json_int_t)b->n_references, "unresolved",
-		(json_int_t)b->n_unresolved, "size", (json_int_t)b->file.size, "output",
+		(json_int_t)b->n_unresolved, "size", (json_int_t)b->file.size, "packed_size",
+		(json_int_t)b->packed_size, "output",
 		row->output);
 }
 

@@ -14,14 +14,16 @@
 #include "cli/command.h"
 #include "cli/ui.h"
 #include "engine/pairing.h"
+#include "patch/pack.h"
 
-enum { OPT_ADVISORY = 256, OPT_ACCEPT, OPT_JSON };
+enum { OPT_ADVISORY = 256, OPT_ACCEPT, OPT_JSON, OPT_PACK };
 
 /** What the command line asks for. Owns the acceptances; borrows argv. */
 struct request {
 	const char *paths[2];
 	const char *out;
 	bool json;
+	bool pack; /**< Write the packed form. */
 	const char **advisories;
 	struct sut_acceptance *acceptances;
 	struct sut_build_options options;
@@ -57,6 +59,7 @@ static struct sut_err *read_options(int argc, char **argv, struct request *r)
 		{ "accept", required_argument, NULL, OPT_ACCEPT },
 		{ "output", required_argument, NULL, 'o' },
 		{ "json", no_argument, NULL, OPT_JSON },
+		{ "pack", no_argument, NULL, OPT_PACK },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct sut_err *err;
@@ -74,6 +77,8 @@ static struct sut_err *read_options(int argc, char **argv, struct request *r)
 			r->out = optarg;
 		else if (option == OPT_JSON)
 			r->json = true;
+		else if (option == OPT_PACK)
+			r->pack = true;
 		else if (option == OPT_ADVISORY)
 			r->advisories[r->options.n_advisories++] = optarg;
 		else if (option == OPT_ACCEPT)
@@ -96,15 +101,22 @@ static struct sut_err *read_options(int argc, char **argv, struct request *r)
 	return NULL;
 }
 
-static struct sut_err *write_hotpatch(const struct sut_build *build, const char *path,
+static struct sut_err *write_hotpatch(const struct request *r, const char *path,
 				      struct sut_report_row *row)
 {
-	if (build->verdict != SUT_VERDICT_HOTPATCH)
+	_cleanup_(sut_buf_deinit) struct sut_buf packed = { 0 };
+	struct sut_view file = sut_buf_view(&row->build.file);
+
+	if (row->build.verdict != SUT_VERDICT_HOTPATCH)
 		return NULL;
+	if (r->pack) {
+		struct sut_err *err = sut_pack(file, &packed);
+		if (err)
+			return err;
+		file = sut_buf_view(&packed);
+	}
 	row->output = strdup(path);
-	if (!row->output)
-		return sut_err_nomem();
-	return sut_file_write(path, sut_buf_view(&build->file));
+	return row->output ? sut_file_write(path, file) : sut_err_nomem();
 }
 
 static struct sut_err *build_files(const struct request *r, const struct sut_file files[2],
@@ -121,7 +133,7 @@ static struct sut_err *build_files(const struct request *r, const struct sut_fil
 	if (err)
 		return err;
 	report->n_rows = 1;
-	return write_hotpatch(&row->build, r->out, row);
+	return write_hotpatch(r, r->out, row);
 }
 
 static struct sut_err *make_folder(const char *path)
@@ -153,7 +165,7 @@ static struct sut_err *build_pair(const struct request *r, const struct sut_deb 
 	report->n_rows++;
 	if (asprintf(&path, "%s/%s.hotpatch", r->out, row->build.name) < 0)
 		return sut_err_nomem();
-	return write_hotpatch(&row->build, path, row);
+	return write_hotpatch(r, path, row);
 }
 
 static struct sut_err *check_packages(const struct request *r, const struct sut_deb debs[2])

@@ -13,6 +13,7 @@
 #include "diff/resolve.h"
 #include "engine/build_meta.h"
 #include "engine/compose.h"
+#include "patch/pack.h"
 #include "patch/patch.h"
 
 const char *sut_verdict_name(enum sut_verdict verdict)
@@ -141,6 +142,7 @@ static struct sut_err *write_file(struct work *w, const struct sut_build_side *o
 				  const struct sut_build_options *options,
 				  struct sut_patch *patch, struct sut_build *build)
 {
+	_cleanup_(sut_buf_deinit) struct sut_buf packed = { 0 };
 	struct sut_build_meta facts = {
 		.old = old,
 		.new = new,
@@ -156,6 +158,9 @@ static struct sut_err *write_file(struct work *w, const struct sut_build_side *o
 		err = sut_patch_check(patch);
 	if (!err)
 		err = sut_patch_write(patch, &build->file);
+	if (!err)
+		err = sut_pack(sut_buf_view(&build->file), &packed);
+	build->packed_size = packed.size;
 	return err;
 }
 

@@ -57,6 +57,7 @@ struct sut_build {
 	char old_build_id[129], new_build_id[129]; /**< Hex; "" when there is none. */
 	size_t n_functions, n_identical, n_changed, n_added, n_cosmetic;
 	size_t n_references, n_unresolved;
+	uint64_t packed_size; /**< Of the hotpatch on its way (patch/pack.h), bytes. */
 	struct sut_buf file; /**< The hotpatch; empty unless the verdict is hotpatch. */
 };
 

@@ -131,7 +131,7 @@ void sut_patch_deinit(struct sut_patch *patch);
  *  that hold a 5-byte jump, types of meta's members. */
 sut_check struct sut_err *sut_patch_check(const struct sut_patch *patch);
 
-/** Read a `.hotpatch` out of @p file, which may be let go afterwards, and check
+/** Read a `.hotpatch`, plain or packed, out of @p file, which may be let go afterwards, and check
  *  it. On failure @p ret is untouched and owns nothing. */
 sut_check struct sut_err *sut_patch_read(struct sut_view file,
 					 struct sut_patch *ret);

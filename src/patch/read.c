@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "patch/layout.h"
+#include "patch/pack.h"
 
 /** A file being read. Borrows the file's bytes; owns its copy of the section
  *  table. */
@@ -378,7 +379,7 @@ static struct sut_err *check_same(struct sut_patch *patch, struct sut_view file)
 	return sut_err(SUT_E_FORMAT, "byte %zu is not as suture writes it", i);
 }
 
-struct sut_err *sut_patch_read(struct sut_view file, struct sut_patch *ret)
+static struct sut_err *read_plain(struct sut_view file, struct sut_patch *ret)
 {
 	_cleanup_(reader_deinit) struct reader r = { .file = file };
 	_cleanup_(sut_patch_deinit) struct sut_patch patch = { 0 };
@@ -399,4 +400,14 @@ struct sut_err *sut_patch_read(struct sut_view file, struct sut_patch *ret)
 	*ret = patch;
 	patch = (struct sut_patch){ 0 };
 	return NULL;
+}
+
+struct sut_err *sut_patch_read(struct sut_view file, struct sut_patch *ret)
+{
+	_cleanup_(sut_buf_deinit) struct sut_buf plain = { 0 };
+
+	if (!sut_pack_is_packed(file))
+		return read_plain(file, ret);
+	struct sut_err *err = sut_unpack(file, &plain);
+	return err ? err : read_plain(sut_buf_view(&plain), ret);
 }
