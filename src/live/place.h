@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/**
+ * Placing a payload
+ *
+ * Decides where in a target's address space a payload goes, and maps it there:
+ * three mappings side by side, none ever writable and executable at once.
+ *
+ *     start
+ *     ├─ ro ──────────────┬─ rx ─────┬─ rw ─────┤
+ *     │ trace, constants  │ code     │ data     │
+ *
+ * Everything in it must reach everything in its module with 32 bits. The place
+ * is in a gap that nothing grows into: not above the heap, not below the stack,
+ * if there is any other.
+ */
+
+#include "base/err.h"
+#include "patch/patch.h"
+#include "process/borrow.h"
+#include "process/maps.h"
+
+/** Sizes of a payload's mappings, in bytes, multiples of a page. */
+struct sut_layout {
+	uint64_t ro, rx, rw;
+	uint64_t *parts; /**< For each part, its offset from the payload's start.
+			      Owned. */
+	bool is_low;     /**< Some code holds addresses of the payload in 32 bits: it
+			      must lie in the low 2 GiB. */
+};
+
+/** Lay out the parts of @p patch behind a trace of @p trace_size bytes. */
+sut_check struct sut_err *sut_layout_init(const struct sut_patch *patch, size_t trace_size,
+					  struct sut_layout *ret);
+void sut_layout_deinit(struct sut_layout *layout);
+
+/** Bytes of all three mappings. */
+static inline uint64_t sut_layout_size(const struct sut_layout *layout)
+{
+	return layout->ro + layout->rx + layout->rw;
+}
+
+/** Choose where a payload for a module at @p module goes. False when there is no
+ *  room within reach. */
+bool sut_place_choose(const struct sut_maps *maps, struct sut_span module,
+		      const struct sut_layout *layout, uint64_t *ret);
+
+/** Map the payload's memory at @p start with a borrowed thread, all zero, the
+ *  read-only mapping first. All or nothing, unless the thread dies. SUT_E_BUSY
+ *  when somebody has taken the place meanwhile. @p name is shown in
+ *  /proc/PID/maps where the kernel can. */
+sut_check struct sut_err *sut_place_map(struct sut_borrow *borrow, uint64_t start,
+					const struct sut_layout *layout, const char *name);
+
+/** Unmap @p span with a borrowed thread; empty: nothing. */
+sut_check struct sut_err *sut_place_unmap(struct sut_borrow *borrow, struct sut_span span);

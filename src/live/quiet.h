@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/**
+ * Quiescence
+ *
+ * Is any stopped thread executing, or going to return into, one of some ranges
+ * of code? Every word of the used part of its stack and every register is looked
+ * at: whatever a return address may be saved in, it is seen. What is seen may be
+ * stale; then unwinding the thread tells (live/unwind.h), and only if unwinding is
+ * certain is the thread taken to be clear.
+ *
+ * The stack's words below the stack pointer are not looked at: nothing returns
+ * through them, and they are full of addresses of calls that have ended.
+ *
+ * What no walk can see, and docs/safety.md discusses: coroutines that no thread
+ * is running at the moment, and jump buffers that point into an older frame.
+ */
+
+#include "base/err.h"
+#include "process/maps.h"
+#include "process/tracer.h"
+
+struct sut_unwinder;
+
+/** A range of code that must be free. */
+struct sut_quiet_range {
+	struct sut_span span;
+	/** Addresses up to here, from the start, are not inside yet: the function's
+	 *  entry, where a thread that was stopped will take the redirect, and which
+	 *  stored function pointers name. Equal to span.start - 1 for a fragment
+	 *  that is no entry. */
+	uint64_t entry_last;
+	const char *name; /**< Of the function. Borrowed. */
+};
+
+/** The question. Borrows everything in it. */
+struct sut_quiet {
+	const struct sut_quiet_range *ranges; /**< Sorted, disjoint. */
+	size_t n_ranges;
+	const struct sut_maps *maps;
+	struct sut_unwinder *unwinder; /**< NULL: every word that looks like it counts. */
+};
+
+/** The answer when it is no: who is where. */
+struct sut_blocker {
+	pid_t tid;
+	char function[128]; /**< The first range that was met, by name. */
+	bool is_inside;     /**< It is executing the function now. */
+	bool is_certain;    /**< Unwinding agrees; otherwise the word may be stale. */
+};
+
+/** Ask it of all stopped threads of @p tracer. @p blocker is written when @p ret
+ *  is false. */
+sut_check struct sut_err *sut_quiet_check(const struct sut_quiet *quiet,
+					  const struct sut_tracer *tracer, bool *ret,
+					  struct sut_blocker *blocker);
+
+/** Find the range that @p at lies in and counts for, or NULL. */
+const struct sut_quiet_range *sut_quiet_find(const struct sut_quiet *quiet, uint64_t at);

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "live/switch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+
+// How long threads may take to stop: what a process of a hundred busy threads
+// needs on one processor, with room. Longer is a pause that hurts; back out.
+static const uint64_t stop_limit = 500000000; // ns
+
+void sut_switch_deinit(struct sut_switch *s)
+{
+	free(s->changes);
+	free(s->ranges);
+	*s = (struct sut_switch){ 0 };
+}
+
+struct sut_err *sut_switch_add_change(struct sut_switch *s, struct sut_change change)
+{
+	struct sut_err *err = sut_array_grow(&s->changes, s->n_changes, &s->changes_capacity,
+					     sizeof(*s->changes));
+
+	if (!err)
+		s->changes[s->n_changes++] = change;
+	return err;
+}
+
+struct sut_err *sut_switch_add_range(struct sut_switch *s, struct sut_quiet_range range)
+{
+	struct sut_err *err = sut_array_grow(&s->ranges, s->n_ranges, &s->ranges_capacity,
+					     sizeof(*s->ranges));
+
+	if (!err)
+		s->ranges[s->n_ranges++] = range;
+	return err;
+}
+
+static int by_start(const void *a, const void *b)
+{
+	uint64_t x = ((const struct sut_quiet_range *)a)->span.start;
+	uint64_t y = ((const struct sut_quiet_range *)b)->span.start;
+
+	return (x > y) - (x < y);
+}
+
+static struct sut_view view_of(const uint8_t bytes[SUT_REDIRECT_SIZE])
+{
+	return (struct sut_view){ bytes, SUT_REDIRECT_SIZE };
+}
+
+static struct sut_err *check_before(const struct sut_change *change, struct sut_process *process)
+{
+	uint8_t now[SUT_REDIRECT_SIZE];
+	struct sut_err *err =
+		sut_process_peek(process, (struct sut_addr){ change->at }, now, sizeof(now));
+
+	if (err)
+		return err;
+	if (memcmp(now, change->before, sizeof(now)) != 0)
+		return sut_err(SUT_E_MISMATCH, "the code at 0x%lx has changed",
+			       (unsigned long)change->at);
+	return NULL;
+}
+
+struct sut_err *sut_switch_prepare(struct sut_switch *s, struct sut_process *process)
+{
+	if (s->n_ranges)
+		qsort(s->ranges, s->n_ranges, sizeof(*s->ranges), by_start);
+	for (size_t i = 0; i < s->n_changes; i++) {
+		struct sut_err *err = check_before(&s->changes[i], process);
+		// The same bytes over themselves are nothing to a thread that runs
+		// through them; the kernel copies the page first.
+		if (!err)
+			err = sut_process_poke(process, (struct sut_addr){ s->changes[i].at },
+					       view_of(s->changes[i].before));
+		if (err)
+			return err;
+	}
+	return NULL;
+}
+
+static struct sut_err *write_changes(const struct sut_switch *s, struct sut_process *process)
+{
+	for (size_t i = 0; i < s->n_changes; i++) {
+		struct sut_err *err = sut_process_poke(
+			process, (struct sut_addr){ s->changes[i].at }, view_of(s->changes[i].after));
+		if (!err)
+			continue;
+		// Put back what was written, the failed one included.
+		for (size_t j = 0; j <= i; j++) {
+			struct sut_err *undo =
+				sut_process_poke(process, (struct sut_addr){ s->changes[j].at },
+						 view_of(s->changes[j].before));
+			sut_err_free(undo);
+		}
+		return err;
+	}
+	return NULL;
+}
+
+static struct sut_err *switch_stopped(const struct sut_switch *s, struct sut_tracer *tracer,
+				      const struct sut_quiet *quiet,
+				      struct sut_switch_result *result)
+{
+	bool is_quiet;
+	struct sut_err *err = sut_quiet_check(quiet, tracer, &is_quiet, &result->blocker);
+
+	if (err || !is_quiet)
+		return err;
+	err = write_changes(s, tracer->process);
+	result->is_done = !err;
+	return err;
+}
+
+struct sut_err *sut_switch_try(const struct sut_switch *s, struct sut_tracer *tracer,
+			       const struct sut_quiet *quiet, struct sut_switch_result *ret)
+{
+	struct sut_switch_result result = { 0 };
+	struct sut_stop stop;
+	struct sut_err *err = sut_tracer_stop(tracer, sut_now() + stop_limit, &stop);
+
+	if (err) {
+		sut_tracer_go(tracer);
+		return err;
+	}
+	if (tracer->has_execed)
+		err = sut_err(SUT_E_GONE, "it has become another program");
+	else if (!stop.is_complete)
+		result.blocker.tid = stop.straggler;
+	else
+		err = switch_stopped(s, tracer, quiet, &result);
+	result.is_stopped = stop.is_complete;
+	result.n_threads = sut_tracer_count(tracer);
+	sut_tracer_go(tracer);
+	result.pause = sut_now() - stop.begin;
+	*ret = result;
+	return err;
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/**
+ * The switch
+ *
+ * The one moment at which a target stands still: all threads are stopped, found
+ * to be outside of the code that changes, a few bytes are written, all go on.
+ * Everything that can be prepared has been; whether redirects are being put in,
+ * taken away or exchanged is all the same here.
+ */
+
+#include "base/err.h"
+#include "live/quiet.h"
+#include "live/trace.h"
+
+/** Five bytes of code that change. */
+struct sut_change {
+	uint64_t at; /**< Remote address. */
+	uint8_t before[SUT_REDIRECT_SIZE]; /**< What stands there. */
+	uint8_t after[SUT_REDIRECT_SIZE];  /**< What will. */
+};
+
+/** A switch. Owns its tables; the names in the ranges are borrowed. */
+struct sut_switch {
+	struct sut_change *changes;
+	size_t n_changes, changes_capacity;
+	struct sut_quiet_range *ranges; /**< Sorted by sut_switch_prepare(). */
+	size_t n_ranges, ranges_capacity;
+};
+
+void sut_switch_deinit(struct sut_switch *s);
+sut_check struct sut_err *sut_switch_add_change(struct sut_switch *s, struct sut_change change);
+sut_check struct sut_err *sut_switch_add_range(struct sut_switch *s,
+					       struct sut_quiet_range range);
+
+/** Sort the ranges, and give the target's process pages of its own for the code
+ *  that will change (by writing what stands there already), so that no page is
+ *  copied while it is stopped. SUT_E_MISMATCH when something else stands there. */
+sut_check struct sut_err *sut_switch_prepare(struct sut_switch *s, struct sut_process *process);
+
+/** How a try ended. */
+struct sut_switch_result {
+	bool is_done;     /**< Everything is written. */
+	bool is_stopped;  /**< All threads were stopped; otherwise blocker.tid was not. */
+	struct sut_blocker blocker; /**< When not done. */
+	uint64_t pause;   /**< From the first interrupt to the last continue, ns. */
+	size_t n_threads; /**< That were stopped. */
+};
+
+/** Try once. When not done, nothing has changed. An error too leaves everything
+ *  as it was, unless the target died. */
+sut_check struct sut_err *sut_switch_try(const struct sut_switch *s, struct sut_tracer *tracer,
+					 const struct sut_quiet *quiet,
+					 struct sut_switch_result *ret);

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/**
+ * Processes
+ *
+ * A handle on one process, for reading: what /proc says of it, and its memory.
+ * Everything goes through descriptors that the kernel binds to this process, so
+ * that a process that took over its pid is never read or changed by mistake.
+ * The files are those of one live thread (/proc/PID/task/TID), because those of
+ * a thread-group leader that has exited are empty.
+ */
+
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/view.h"
+#include "process/addr.h"
+
+struct sut_maps;
+
+/** A process. Owns its descriptors. */
+struct sut_process {
+	pid_t pid;
+	pid_t tid;  /**< The thread by which it is read; usually pid. */
+	int dir;    /**< /proc/PID. */
+	int thread; /**< /proc/PID/task/TID. */
+	int memory; /**< .../mem, opened at the first use; -1 before. */
+	char comm[32]; /**< Its name, with control characters replaced by '?'. */
+};
+
+/** What /proc/PID/status says. */
+struct sut_process_facts {
+	pid_t leader;        /**< Tgid: the pid of the process that the thread belongs to. */
+	char state;          /**< Of the thread by which it is read: R, S, D, T, t, Z, X, I. */
+	pid_t tracer;        /**< TracerPid; 0: none. */
+	uid_t uid;           /**< Effective. */
+	bool is_kernel;      /**< A kernel thread: it has no memory of its own. */
+	int seccomp;         /**< 0 none, 1 strict, 2 filter. */
+	size_t n_threads;
+	uint64_t ignored, caught; /**< Signal sets: bit n-1 is signal n. */
+	bool has_shadow_stack; /**< CET shadow stacks are on for the thread. */
+};
+
+/** Open process @p pid. A process that is not there is SUT_E_GONE. */
+sut_check struct sut_err *sut_process_open(pid_t pid, struct sut_process *ret);
+void sut_process_close(struct sut_process *process);
+
+/** Read its status. */
+sut_check struct sut_err *sut_process_facts(const struct sut_process *process,
+					    struct sut_process_facts *ret);
+
+/** Read file @p name of the thread's directory ("maps", "auxv"). A process that
+ *  has exited is SUT_E_GONE. */
+sut_check struct sut_err *sut_process_read(const struct sut_process *process, const char *name,
+					   struct sut_file *ret);
+
+/** Read its memory map. */
+sut_check struct sut_err *sut_process_maps(const struct sut_process *process,
+					   struct sut_maps *ret);
+
+/** Copy @p size bytes at @p from out of the process's memory. All or an error:
+ *  SUT_E_GONE when it has exited, SUT_E_FORMAT when not all of it is mapped. */
+sut_check struct sut_err *sut_process_peek(struct sut_process *process, struct sut_addr from,
+					   void *to, size_t size);
+
+/** Copy @p bytes into the process's memory at @p to, through write protection
+ *  (private mappings get pages of their own). All or an error; an error may
+ *  leave a part written. */
+sut_check struct sut_err *sut_process_poke(struct sut_process *process, struct sut_addr to,
+					   struct sut_view bytes);
+
+/** Does @p process, or one that took its pid, still run? False also for a
+ *  zombie. */
+bool sut_process_is_alive(const struct sut_process *process);

@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process/tracer.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "process/restart.h"
+
+// task_struct flags, field 9 of /proc/TID/stat: include/linux/sched.h of Linux
+// 5.12 and 6.4. io_uring's and vhost's workers appear among the threads of the
+// process that they serve, and ptrace refuses them.
+static const unsigned long flag_io_worker = 0x10, flag_user_worker = 0x4000;
+
+uint64_t sut_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+void sut_tracer_init(struct sut_process *process, struct sut_tracer *ret)
+{
+	*ret = (struct sut_tracer){ .process = process };
+}
+
+void sut_tracer_deinit(struct sut_tracer *tracer)
+{
+	sut_tracer_go(tracer);
+	free(tracer->threads);
+	*tracer = (struct sut_tracer){ 0 };
+}
+
+size_t sut_tracer_count(const struct sut_tracer *tracer)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < tracer->n_threads; i++)
+		n += tracer->threads[i].state == SUT_THREAD_RUNNING ||
+		     tracer->threads[i].state == SUT_THREAD_STOPPED;
+	return n;
+}
+
+static struct sut_thread *find_thread(struct sut_tracer *tracer, pid_t tid)
+{
+	for (size_t i = 0; i < tracer->n_threads; i++)
+		if (tracer->threads[i].tid == tid && tracer->threads[i].state != SUT_THREAD_GONE)
+			return &tracer->threads[i];
+	return NULL;
+}
+
+static struct sut_err *add_thread(struct sut_tracer *tracer, pid_t tid,
+				  enum sut_thread_state state)
+{
+	struct sut_err *err = sut_array_grow(&tracer->threads, tracer->n_threads,
+					     &tracer->capacity, sizeof(*tracer->threads));
+	if (err)
+		return err;
+	tracer->threads[tracer->n_threads++] = (struct sut_thread){ .tid = tid, .state = state };
+	return NULL;
+}
+
+// Read file @p name of thread @p tid; "" when it is gone.
+static void read_thread_file(const struct sut_tracer *tracer, pid_t tid, const char *name,
+			     char *text, size_t size)
+{
+	char path[48];
+
+	snprintf(path, sizeof(path), "task/%d/%s", tid, name);
+	_cleanup_close_ int fd = openat(tracer->process->dir, path, O_RDONLY | O_CLOEXEC);
+	ssize_t done = fd < 0 ? 0 : read(fd, text, size - 1);
+	text[done > 0 ? done : 0] = 0;
+}
+
+/** Why a thread could not be seized. */
+enum refusal {
+	REFUSAL_GONE,
+	REFUSAL_KERNEL,
+	REFUSAL_OURS, /**< Traced by us under another tid: it took the leader's in exec. */
+	REFUSAL_TRACED,
+	REFUSAL_DENIED,
+};
+
+static enum refusal why_refused(const struct sut_tracer *tracer, pid_t tid, pid_t *tracer_ret)
+{
+	char text[4096], state = 0;
+	unsigned long flags = 0;
+
+	read_thread_file(tracer, tid, "stat", text, sizeof(text));
+	const char *end = strrchr(text, ')');
+	if (!end || sscanf(end + 1, " %c %*d %*d %*d %*d %*d %lu", &state, &flags) != 2 ||
+	    state == 'Z' || state == 'X')
+		return REFUSAL_GONE;
+	if (flags & (flag_io_worker | flag_user_worker))
+		return REFUSAL_KERNEL;
+	read_thread_file(tracer, tid, "status", text, sizeof(text));
+	const char *line = strstr(text, "\nTracerPid:");
+	*tracer_ret = line ? atoi(line + strlen("\nTracerPid:")) : 0;
+	if (*tracer_ret == getpid())
+		return REFUSAL_OURS;
+	return *tracer_ret ? REFUSAL_TRACED : REFUSAL_DENIED;
+}
+
+static struct sut_err *name_tracer(pid_t pid)
+{
+	char path[32], comm[32] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t size = fd < 0 ? 0 : read(fd, comm, sizeof(comm) - 1);
+	comm[size > 0 ? size : 0] = 0;
+	comm[strcspn(comm, "\n")] = 0;
+	return sut_err(SUT_E_BUSY, "is traced by process %d (%s)", pid, comm);
+}
+
+static struct sut_err *seize_thread(struct sut_tracer *tracer, pid_t tid)
+{
+	pid_t other = 0;
+
+	if (ptrace(PTRACE_SEIZE, tid, NULL, (long)SUT_TRACE_OPTIONS) == 0)
+		return add_thread(tracer, tid, SUT_THREAD_RUNNING);
+	int os_errno = errno;
+	if (os_errno == ESRCH)
+		return NULL;
+	switch (why_refused(tracer, tid, &other)) {
+	case REFUSAL_GONE:
+		return NULL;
+	case REFUSAL_OURS:
+		tracer->has_execed = true;
+		return NULL;
+	case REFUSAL_KERNEL:
+		return add_thread(tracer, tid, SUT_THREAD_KERNEL);
+	case REFUSAL_TRACED:
+		return name_tracer(other);
+	default:
+		return sut_err_os(os_errno, "trace thread %d", tid);
+	}
+}
+
+struct sut_err *sut_tracer_seize(struct sut_tracer *tracer)
+{
+	_cleanup_close_ int fd =
+		openat(tracer->process->dir, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *tasks = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+	struct sut_err *err = NULL;
+
+	if (!tasks)
+		return sut_err(SUT_E_GONE, "process %d has exited", tracer->process->pid);
+	fd = -1; // the stream owns it now
+	while (!err && (entry = readdir(tasks))) {
+		pid_t tid = atoi(entry->d_name);
+		if (tid > 0 && !find_thread(tracer, tid))
+			err = seize_thread(tracer, tid);
+	}
+	closedir(tasks);
+	return err;
+}
+
+static void set_regs(struct sut_thread *thread)
+{
+	// It fails only when the thread has been killed; the wait tells so.
+	ptrace(PTRACE_SETREGS, thread->tid, NULL, &thread->regs);
+}
+
+static bool get_regs(struct sut_thread *thread)
+{
+	return ptrace(PTRACE_GETREGS, thread->tid, NULL, &thread->regs) == 0;
+}
+
+static void rewind_if_needed(struct sut_thread *thread)
+{
+	if (!sut_restart_is_needed(&thread->regs))
+		return;
+	sut_restart_rewind(&thread->regs);
+	set_regs(thread);
+	thread->is_rewound = true;
+}
+
+static void note_stop(struct sut_thread *thread, int sig)
+{
+	thread->is_interrupted = false;
+	thread->is_group_stopped = sig != SIGTRAP;
+	if (!get_regs(thread))
+		return; // killed; its exit is reported next
+	thread->state = SUT_THREAD_STOPPED;
+	thread->is_rewound = false;
+	rewind_if_needed(thread);
+}
+
+static void let_go(struct sut_thread *thread, int sig)
+{
+	// A thread that job control holds must listen, not run: it wakes when the
+	// process is continued.
+	long request = thread->is_group_stopped && !sig ? PTRACE_LISTEN : PTRACE_CONT;
+
+	ptrace(request, thread->tid, NULL, (long)sig);
+	thread->state = SUT_THREAD_RUNNING;
+}
+
+void sut_tracer_go(struct sut_tracer *tracer)
+{
+	for (size_t i = 0; i < tracer->n_threads; i++)
+		if (tracer->threads[i].state == SUT_THREAD_STOPPED)
+			let_go(&tracer->threads[i], 0);
+}
+
+// Would the target not notice @p sig? Untraced, the kernel drops such a signal
+// when it is sent and wakes nobody; traced, it comes to us first.
+static bool is_signal_ignored(const struct sut_tracer *tracer, int sig)
+{
+	struct sut_process_facts facts;
+	struct sut_err *err = sut_process_facts(tracer->process, &facts);
+	uint64_t bit = UINT64_C(1) << (sig - 1);
+
+	if (err) {
+		sut_err_free(err);
+		return false;
+	}
+	if (facts.ignored & bit)
+		return true;
+	return !(facts.caught & bit) &&
+	       (sig == SIGCHLD || sig == SIGCONT || sig == SIGURG || sig == SIGWINCH);
+}
+
+// A signal is about to be delivered to @p thread. Pass it on; see to it that the
+// call which the thread was in returns EINTR if and only if it would have.
+static void pass_signal(const struct sut_tracer *tracer, struct sut_thread *thread, int sig)
+{
+	struct user_regs_struct rewound = thread->regs;
+
+	if (get_regs(thread)) {
+		bool is_pending = thread->is_rewound &&
+				  sut_restart_is_pending(&rewound, &thread->regs);
+		bool is_ignored = (is_pending || sut_restart_is_needed(&thread->regs)) &&
+				  is_signal_ignored(tracer, sig);
+		thread->is_rewound = is_pending && is_ignored;
+		if (is_pending && !is_ignored) {
+			sut_restart_give_up(&thread->regs);
+			set_regs(thread);
+		} else if (!is_pending && is_ignored) {
+			rewind_if_needed(thread);
+		}
+	}
+	thread->is_group_stopped = false;
+	let_go(thread, sig);
+}
+
+// A report from a thread that was running. Returns true when it is at the stop
+// that was asked for, with its registers read.
+static bool take_report(struct sut_tracer *tracer, struct sut_thread *thread, int status)
+{
+	if (!WIFSTOPPED(status)) {
+		thread->state = SUT_THREAD_GONE;
+		return false;
+	}
+	int sig = WSTOPSIG(status), event = status >> 16;
+	if (event == PTRACE_EVENT_STOP) {
+		bool was_asked = thread->is_interrupted;
+		note_stop(thread, sig);
+		if (thread->state != SUT_THREAD_STOPPED)
+			return false;
+		if (!was_asked)
+			let_go(thread, 0);
+		return was_asked;
+	}
+	if (event == PTRACE_EVENT_EXEC)
+		tracer->has_execed = true;
+	if (event || sig == (SIGTRAP | 0x80))
+		let_go(thread, 0);
+	else
+		pass_signal(tracer, thread, sig);
+	return false;
+}
+
+bool sut_tracer_wait(uint64_t until)
+{
+	uint64_t now = sut_now();
+	sigset_t set;
+
+	if (now >= until)
+		return false;
+	uint64_t left = until - now;
+	struct timespec timeout = { left / 1000000000, left % 1000000000 };
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigtimedwait(&set, NULL, &timeout);
+	return true;
+}
+
+// Wait for one thread that was interrupted.
+static bool collect(struct sut_tracer *tracer, struct sut_thread *thread, uint64_t deadline)
+{
+	while (thread->state == SUT_THREAD_RUNNING) {
+		int status;
+		pid_t pid = waitpid(thread->tid, &status, __WALL | WNOHANG);
+		if (pid < 0) {
+			thread->state = SUT_THREAD_GONE;
+			break;
+		}
+		if (pid == 0) {
+			if (!sut_tracer_wait(deadline))
+				return false;
+			continue;
+		}
+		if (take_report(tracer, thread, status))
+			return true;
+	}
+	return thread->state == SUT_THREAD_STOPPED;
+}
+
+static void interrupt(struct sut_thread *thread)
+{
+	if (thread->state != SUT_THREAD_RUNNING || thread->is_interrupted)
+		return;
+	if (ptrace(PTRACE_INTERRUPT, thread->tid, NULL, NULL) == 0)
+		thread->is_interrupted = true;
+	// Otherwise it is dying, and its exit is reported.
+}
+
+// Threads of the process as the kernel counts them, which is much cheaper than
+// to list them: the task directory has a link for each (proc(5)).
+static size_t count_tasks(const struct sut_tracer *tracer)
+{
+	struct stat st;
+
+	if (fstatat(tracer->process->dir, "task", &st, 0) < 0 || st.st_nlink < 2)
+		return 0;
+	return st.st_nlink - 2;
+}
+
+// Is every thread that the kernel counts known and stopped (or no user thread)?
+static bool is_all_stopped(const struct sut_tracer *tracer)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < tracer->n_threads; i++)
+		n += tracer->threads[i].state == SUT_THREAD_STOPPED ||
+		     tracer->threads[i].state == SUT_THREAD_KERNEL;
+	return n == count_tasks(tracer);
+}
+
+// Interrupt all first, then collect: on busy machines this is faster by orders
+// of magnitude than one after another, because all of them stop meanwhile.
+static bool stop_known(struct sut_tracer *tracer, uint64_t deadline, pid_t *straggler)
+{
+	bool is_complete = true;
+
+	for (size_t i = 0; i < tracer->n_threads; i++)
+		interrupt(&tracer->threads[i]);
+	for (size_t i = 0; i < tracer->n_threads; i++) {
+		struct sut_thread *thread = &tracer->threads[i];
+		if (thread->state == SUT_THREAD_RUNNING && !collect(tracer, thread, deadline) &&
+		    thread->state == SUT_THREAD_RUNNING) {
+			*straggler = thread->tid;
+			is_complete = false;
+		}
+	}
+	return is_complete;
+}
+
+struct sut_err *sut_tracer_stop(struct sut_tracer *tracer, uint64_t deadline, struct sut_stop *ret)
+{
+	struct sut_err *err = sut_tracer_seize(tracer);
+	struct sut_stop stop = { .begin = sut_now() };
+
+	if (err)
+		return err;
+	for (;;) {
+		size_t n_known = tracer->n_threads;
+		if (!stop_known(tracer, deadline, &stop.straggler) || tracer->has_execed)
+			break;
+		if (sut_tracer_count(tracer) == 0)
+			return sut_err(SUT_E_GONE, "process %d has exited", tracer->process->pid);
+		if (is_all_stopped(tracer)) {
+			stop.is_complete = true;
+			break;
+		}
+		// A thread was created before its creator stopped, or a dead one is
+		// not cleaned up yet.
+		err = sut_tracer_seize(tracer);
+		if (err)
+			return err;
+		if (tracer->n_threads == n_known) {
+			stop.is_complete = true;
+			break;
+		}
+	}
+	*ret = stop;
+	return NULL;
+}
+
+struct sut_err *sut_tracer_stop_one(struct sut_tracer *tracer, struct sut_thread *thread,
+				    uint64_t deadline, bool *ret)
+{
+	interrupt(thread);
+	bool is_stopped = collect(tracer, thread, deadline);
+	if (tracer->has_execed || sut_tracer_count(tracer) == 0)
+		return sut_err(SUT_E_GONE, "process %d has exited", tracer->process->pid);
+	*ret = is_stopped;
+	return NULL;
+}
+
+// A thread that sleeps in the kernel has made its call again: on its way there
+// it was running.
+static bool has_settled(const struct sut_tracer *tracer, const struct sut_thread *thread)
+{
+	char text[256];
+
+	read_thread_file(tracer, thread->tid, "syscall", text, sizeof(text));
+	return strncmp(text, "running", strlen("running")) != 0;
+}
+
+static bool is_settled(struct sut_tracer *tracer)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < tracer->n_threads; i++) {
+		struct sut_thread *thread = &tracer->threads[i];
+		if (thread->state == SUT_THREAD_RUNNING && thread->is_rewound) {
+			if (has_settled(tracer, thread))
+				thread->is_rewound = false;
+			else
+				all = false;
+		}
+	}
+	return all;
+}
+
+void sut_tracer_attend(struct sut_tracer *tracer, uint64_t until, bool settle)
+{
+	static const uint64_t poll_interval = 200000; // ns
+
+	for (;;) {
+		int status;
+		pid_t tid = waitpid(-1, &status, __WALL | WNOHANG);
+		struct sut_thread *thread = tid > 0 ? find_thread(tracer, tid) : NULL;
+		if (thread) {
+			// A stop that was asked for and came too late: go on.
+			if (take_report(tracer, thread, status))
+				let_go(thread, 0);
+			continue;
+		}
+		if (tid > 0) {
+			// It took the tid of a leader that was dead: an exec.
+			tracer->has_execed = true;
+			ptrace(PTRACE_CONT, tid, NULL, NULL);
+			continue;
+		}
+		if (tid < 0 || (settle && is_settled(tracer)))
+			return;
+		uint64_t now = sut_now(), next = now + poll_interval;
+		if (now >= until)
+			return;
+		sut_tracer_wait(settle && next < until ? next : until);
+	}
+}

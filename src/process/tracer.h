@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/**
+ * Tracing: the threads of one process, stopped and let go
+ *
+ *             seize            stop                       go
+ *     unknown ─────► RUNNING ────────► STOPPED ─────────────────► RUNNING
+ *                       │                 │ registers are read
+ *                       └── exits ──► GONE ◄── is killed
+ *
+ * What it guarantees to the target:
+ *   - no signal is lost, made up or delivered twice: a signal that arrives while
+ *     the threads are traced is passed on unchanged;
+ *   - no system call returns EINTR because of us (process/restart.h);
+ *   - a process that was stopped (SIGSTOP, job control) stays so;
+ *   - there is no final stop: when the tracing process ends, the kernel lets go
+ *     of running threads where they are, and of stopped ones with the registers
+ *     that they have. A thread's registers are rewound at the stop, not at the
+ *     go, so that even a tracing process that is killed leaves no EINTR.
+ *
+ * It must run in a process of its own with one thread and SIGCHLD blocked
+ * (process/worker.h): ptrace ties tracees to the thread that seized them, and
+ * the waits here are for SIGCHLD. While threads are traced and not stopped,
+ * sut_tracer_attend() must be called all the time, because a signal for one of
+ * them waits for us to pass it on.
+ */
+
+#include <sys/ptrace.h>
+#include <sys/types.h>
+#include <sys/user.h>
+
+#include "base/err.h"
+#include "process/process.h"
+
+/** The options that every thread is seized with. */
+enum { SUT_TRACE_OPTIONS = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC };
+
+enum sut_thread_state {
+	SUT_THREAD_RUNNING, /**< Seized, not stopped. */
+	SUT_THREAD_STOPPED, /**< At the stop that we asked for; regs are valid. */
+	SUT_THREAD_GONE,    /**< Has exited. */
+	SUT_THREAD_KERNEL,  /**< A kernel helper of the process (io_uring): it runs no
+				 user code and cannot be traced. */
+};
+
+/** A thread of the target. */
+struct sut_thread {
+	pid_t tid;
+	enum sut_thread_state state;
+	bool is_interrupted;   /**< Asked to stop, and that stop has not come yet. */
+	bool is_group_stopped; /**< STOPPED or RUNNING: job control holds it. */
+	bool is_rewound;       /**< regs were rewound, and the thread is not yet seen
+				    to have made its call again. */
+	struct user_regs_struct regs; /**< At the last stop, as they will be resumed. */
+};
+
+/** The traced threads of a process. Owns the table; borrows the process. */
+struct sut_tracer {
+	struct sut_process *process;
+	struct sut_thread *threads;
+	size_t n_threads;
+	size_t capacity; /**< Private. */
+	bool has_execed; /**< The process has become another program. */
+};
+
+void sut_tracer_init(struct sut_process *process, struct sut_tracer *ret);
+
+/** Let go of threads that are stopped. Running ones stay traced until the
+ *  calling process ends. */
+void sut_tracer_deinit(struct sut_tracer *tracer);
+
+/** How a stop ended. */
+struct sut_stop {
+	bool is_complete; /**< Every thread is stopped. */
+	uint64_t begin;   /**< sut_now() before the first interrupt. */
+	pid_t straggler;  /**< When not complete: a thread that did not stop. */
+};
+
+/** Monotonic time in nanoseconds. */
+uint64_t sut_now(void);
+
+/** Seize every thread of the process that is not seized yet. SUT_E_DENIED without
+ *  permission; SUT_E_BUSY when somebody else traces a thread. */
+sut_check struct sut_err *sut_tracer_seize(struct sut_tracer *tracer);
+
+/** Stop every thread, also those that are created meanwhile, and read their
+ *  registers. Gives up at @p deadline (sut_now() time) or when the process
+ *  execs; then some are stopped, and sut_tracer_go() lets them run. SUT_E_GONE
+ *  when no thread is left. */
+sut_check struct sut_err *sut_tracer_stop(struct sut_tracer *tracer, uint64_t deadline,
+					  struct sut_stop *ret);
+
+/** Stop one seized thread only. @p ret says whether it stopped in time. */
+sut_check struct sut_err *sut_tracer_stop_one(struct sut_tracer *tracer,
+					      struct sut_thread *thread, uint64_t deadline,
+					      bool *ret);
+
+/** Let every stopped thread go on. */
+void sut_tracer_go(struct sut_tracer *tracer);
+
+/** Pass on the signals of running threads and watch them until @p until.
+ *  Returns early when @p settle is set and every rewound thread is seen to have
+ *  made its call again. */
+void sut_tracer_attend(struct sut_tracer *tracer, uint64_t until, bool settle);
+
+/** Sleep until a traced thread reports something or @p until has passed; false
+ *  when it has. For waits of borrowed threads. */
+bool sut_tracer_wait(uint64_t until);
+
+/** How many threads run user code and are not gone. */
+size_t sut_tracer_count(const struct sut_tracer *tracer);
