@@ -33,8 +33,51 @@ static const char show_usage[] =
 	"  --json    print everything but the code as JSON\n\n"
 	"Exit status: 0 shown, 1 not a hotpatch or not readable, 2 bad usage.\n";
 
+static const char apply_usage[] =
+	"usage: suture apply [OPTION]... FILE...\n\n"
+	"Finds every process that runs the build which a hotpatch is for, and patches it\n"
+	"in its memory. For one process all FILEs go in together or none does.\n\n"
+	"  --pid N      only process N; may be given again\n"
+	"  --timeout S  try each process for S seconds (10)\n"
+	"  --dry-run    check everything, change nothing\n"
+	"  --json       print the rows as JSON\n\n"
+	"Exit status: 0 all patched or already so, 5 some not, 6 no process runs it,\n"
+	"1 error, 2 bad usage.\n";
+
+static const char status_usage[] =
+	"usage: suture status [--pid N]... [--json] [FILE|NAME]...\n\n"
+	"Reads out of the processes' own memory which hotpatches they carry.\n\n"
+	"  --pid N  only process N; may be given again\n"
+	"  --json   print everything that the processes' memory tells as JSON\n\n"
+	"Exit status: 0 told, 1 error, 2 bad usage.\n";
+
+static const char verify_usage[] =
+	"usage: suture verify [--pid N]... [--json] [FILE|NAME]...\n\n"
+	"Compares what processes run with what they should: with a FILE, every byte of\n"
+	"payload, redirects and replaced functions in each process that runs its build;\n"
+	"without, with what each process's own record says.\n\n"
+	"  --pid N  only process N; may be given again\n"
+	"  --json   print the rows as JSON\n\n"
+	"Exit status: 0 all verified, 5 some differ, 6 no process to look at, 1 error,\n"
+	"2 bad usage.\n";
+
+static const char revert_usage[] =
+	"usage: suture revert [OPTION]... FILE|NAME...\n\n"
+	"Lets processes run the original functions again. The payload stays in their\n"
+	"memory, inactive: they may have stored addresses in it.\n\n"
+	"  --pid N      only process N; may be given again\n"
+	"  --timeout S  try each process for S seconds (10)\n"
+	"  --dry-run    check everything, change nothing\n"
+	"  --json       print the rows as JSON\n\n"
+	"Exit status: 0 all reverted or already so, 5 some not, 6 no process carries it,\n"
+	"1 error, 2 bad usage.\n";
+
 static const struct sut_command commands[] = {
 	{ "build", "make hotpatches from an old and a fixed build", build_usage, sut_cmd_build },
+	{ "apply", "patch the processes that run a build", apply_usage, sut_cmd_apply },
+	{ "status", "tell what running processes carry", status_usage, sut_cmd_status },
+	{ "verify", "prove what running processes carry", verify_usage, sut_cmd_verify },
+	{ "revert", "take hotpatches out of processes", revert_usage, sut_cmd_revert },
 	{ "show", "tell what a hotpatch is and does", show_usage, sut_cmd_show },
 	{ NULL, NULL, NULL, NULL },
 };

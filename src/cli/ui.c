@@ -2,9 +2,11 @@
 #include "cli/ui.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <libsmartcols/libsmartcols.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -79,6 +81,27 @@ struct sut_err *sut_ui_print_json(json_t *value)
 		return sut_err(SUT_E_OS, "cannot print JSON");
 	putchar('\n');
 	return NULL;
+}
+
+void sut_ui_say(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vprintf(fmt, args);
+	va_end(args);
+	putchar('\n');
+}
+
+void sut_ui_progress(size_t n_done, size_t n_all, const char *what)
+{
+	static const size_t worth_showing = 10;
+
+	if (n_all < worth_showing || !isatty(STDERR_FILENO))
+		return;
+	fprintf(stderr, "\r%zu of %zu %s", n_done, n_all, what);
+	if (n_done == n_all)
+		fputs("\r\033[K", stderr);
 }
 
 struct sut_size_text sut_ui_size(uint64_t bytes)

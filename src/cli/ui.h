@@ -35,6 +35,13 @@ sut_check struct sut_err *sut_ui_read_patch(const char *path, struct sut_patch *
  *  reference to @p value; NULL is an error for lack of memory. */
 sut_check struct sut_err *sut_ui_print_json(json_t *value);
 
+/** Print a line of text. */
+void sut_ui_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/** Show on a terminal, on standard error, that @p n_done of @p n_all @p what are
+ *  done; the line vanishes with the last. Not for fewer than ten. */
+void sut_ui_progress(size_t n_done, size_t n_all, const char *what);
+
 /** A size for people: "512 B", "3.4 KiB". */
 struct sut_size_text {
 	char text[16];

@@ -3,6 +3,10 @@
 
 #include <elf.h>
 
+#include "base/buf.h"
+#include "live/place.h"
+#include "patch/patch.h"
+
 uint64_t sut_link_address(const struct sut_patch *patch, const struct sut_layout *layout,
 			  uint64_t start, uint64_t base, const uint64_t *imports, size_t symbol)
 {

@@ -8,8 +8,14 @@
  * places, every relocation done. Nothing is written here.
  */
 
-#include "base/buf.h"
-#include "live/place.h"
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct sut_buf;
+struct sut_layout;
+struct sut_patch;
 
 /** Link @p patch for a payload at @p start and a module at load bias @p base;
  *  @p imports holds the remote address of each symbol that is one (the others'

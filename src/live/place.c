@@ -3,13 +3,18 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-#include "base/cleanup.h"
+#include "patch/patch.h"
+#include "process/borrow.h"
+#include "process/maps.h"
+#include "process/process.h"
+#include "process/tracer.h"
 
 #ifndef PR_SET_VMA
 #define PR_SET_VMA	     0x53564d41

@@ -16,10 +16,14 @@
  * if there is any other.
  */
 
+#include <stddef.h>
+
 #include "base/err.h"
-#include "patch/patch.h"
-#include "process/borrow.h"
-#include "process/maps.h"
+#include "process/addr.h"
+
+struct sut_borrow;
+struct sut_maps;
+struct sut_patch;
 
 /** Sizes of a payload's mappings, in bytes, multiples of a page. */
 struct sut_layout {

@@ -8,6 +8,9 @@
 #include <sys/uio.h>
 
 #include "base/cleanup.h"
+#include "process/maps.h"
+#include "process/process.h"
+#include "process/tracer.h"
 
 /** No stack is looked at beyond this; a deeper one counts as busy. */
 static const uint64_t max_stack = UINT64_C(256) << 20;

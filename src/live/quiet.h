@@ -17,10 +17,14 @@
  * is running at the moment, and jump buffers that point into an older frame.
  */
 
-#include "base/err.h"
-#include "process/maps.h"
-#include "process/tracer.h"
+#include <stddef.h>
+#include <sys/types.h>
 
+#include "base/err.h"
+#include "process/addr.h"
+
+struct sut_maps;
+struct sut_tracer;
 struct sut_unwinder;
 
 /** A range of code that must be free. */

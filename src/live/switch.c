@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "process/process.h"
+#include "process/tracer.h"
 
 // How long threads may take to stop: what a process of a hundred busy threads
 // needs on one processor, with room. Longer is a pause that hurts; back out.
@@ -137,4 +139,17 @@ struct sut_err *sut_switch_try(const struct sut_switch *s, struct sut_tracer *tr
 	result.pause = sut_now() - stop.begin;
 	*ret = result;
 	return err;
+}
+
+struct sut_err *sut_switch_story_error(const struct sut_switch_story *story)
+{
+	const struct sut_blocker *b = &story->blocker;
+
+	if (story->is_cancelled)
+		return sut_err(SUT_E_BUSY, "interrupted; nothing was changed");
+	if (!story->is_stopped)
+		return sut_err(SUT_E_BUSY, "thread %d could not be stopped in time", b->tid);
+	return sut_err(SUT_E_BUSY, "thread %d %s %s%s", b->tid,
+		       b->is_inside ? "is running" : "will return into", b->function,
+		       b->is_certain ? "" : " (or an old trace of it is on its stack)");
 }

@@ -10,9 +10,10 @@
  * taken away or exchanged is all the same here.
  */
 
-#include "base/err.h"
 #include "live/quiet.h"
 #include "live/trace.h"
+
+struct sut_process;
 
 /** Five bytes of code that change. */
 struct sut_change {
@@ -53,3 +54,18 @@ struct sut_switch_result {
 sut_check struct sut_err *sut_switch_try(const struct sut_switch *s, struct sut_tracer *tracer,
 					 const struct sut_quiet *quiet,
 					 struct sut_switch_result *ret);
+
+/** What became of a switch, over all tries. */
+struct sut_switch_story {
+	bool is_done;
+	bool is_cancelled; /**< Somebody asked the worker to back out. */
+	size_t n_tries;
+	uint64_t pause;    /**< The longest, ns. */
+	size_t n_threads;
+	struct sut_blocker blocker; /**< Of the last try, when not done. */
+	bool is_stopped;            /**< Likewise: see sut_switch_result. */
+};
+
+/** Why a switch that is not done is not: an SUT_E_BUSY error that says who is in
+ *  the way. */
+struct sut_err *sut_switch_story_error(const struct sut_switch_story *story);

@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/cleanup.h"
+#include "process/maps.h"
+#include "process/process.h"
 
 static const char magic[16] = "suture trace\n\x7f\x01";
 

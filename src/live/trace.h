@@ -25,11 +25,12 @@
  * any input from outside: sizes, offsets, and a digest over all but the state.
  */
 
-#include "base/err.h"
-#include "base/buf.h"
 #include "base/hash.h"
-#include "process/find.h"
 #include "process/module.h"
+
+struct sut_buf;
+struct sut_maps;
+struct sut_process;
 
 enum sut_trace_state {
 	SUT_TRACE_PLACED = 1,

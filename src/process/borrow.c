@@ -13,6 +13,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "process/maps.h"
+#include "process/process.h"
+#include "process/tracer.h"
 
 /** What the kernel's rt_sigreturn reads (struct rt_sigframe of
  *  arch/x86/include/asm/sigframe.h), from the stub's address on. */

@@ -23,8 +23,12 @@
  */
 
 #include "base/err.h"
-#include "process/maps.h"
-#include "process/tracer.h"
+#include "process/addr.h"
+
+struct sut_maps;
+struct sut_process;
+struct sut_thread;
+struct sut_tracer;
 
 /** Code in the target that a borrowed thread can run. */
 struct sut_gadgets {

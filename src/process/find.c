@@ -9,6 +9,9 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/hash.h"
+#include "process/maps.h"
+#include "process/module.h"
+#include "process/process.h"
 
 void sut_pids_deinit(struct sut_pids *pids)
 {

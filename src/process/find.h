@@ -9,10 +9,15 @@
  * many processes map is read once.
  */
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "base/err.h"
-#include "process/module.h"
+
+struct sut_build_id;
+struct sut_maps;
+struct sut_process;
 
 /** A set of pids. Owns them. All zero is a valid empty one. */
 struct sut_pids {

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "process/maps.h"
+#include "process/process.h"
 
 /** A chunk of code is read with so many bytes of the next one, so that nothing
  *  hides on the border. */

@@ -7,6 +7,8 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "process/maps.h"
+#include "process/process.h"
 
 enum { PAGE = 4096, MAX_HEADERS = 128, MAX_NOTES = 16384 };
 

@@ -11,9 +11,14 @@
  *     base + link-time address = remote address
  */
 
+#include <stddef.h>
+
 #include "base/err.h"
-#include "process/maps.h"
-#include "process/process.h"
+#include "process/addr.h"
+
+struct sut_mapping;
+struct sut_maps;
+struct sut_process;
 
 /** The longest build-id that is looked at; longer ones are cut. */
 enum { SUT_MAX_BUILD_ID = 64 };

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "process/maps.h"
 
 // A process that exits while it is read shows in several ways: ESRCH from a

@@ -14,10 +14,10 @@
 #include <sys/types.h>
 
 #include "base/err.h"
-#include "base/file.h"
 #include "base/view.h"
 #include "process/addr.h"
 
+struct sut_file;
 struct sut_maps;
 
 /** A process. Owns its descriptors. */

@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "process/process.h"
 #include "process/restart.h"
 
 // task_struct flags, field 9 of /proc/TID/stat: include/linux/sched.h of Linux
@@ -211,8 +212,13 @@ static void let_go(struct sut_thread *thread, int sig)
 void sut_tracer_go(struct sut_tracer *tracer)
 {
 	for (size_t i = 0; i < tracer->n_threads; i++)
-		if (tracer->threads[i].state == SUT_THREAD_STOPPED)
-			let_go(&tracer->threads[i], 0);
+		sut_tracer_go_one(&tracer->threads[i]);
+}
+
+void sut_tracer_go_one(struct sut_thread *thread)
+{
+	if (thread->state == SUT_THREAD_STOPPED)
+		let_go(thread, 0);
 }
 
 // Would the target not notice @p sig? Untraced, the kernel drops such a signal

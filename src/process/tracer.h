@@ -30,8 +30,13 @@
 #include <sys/types.h>
 #include <sys/user.h>
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "base/err.h"
-#include "process/process.h"
+
+struct sut_process;
 
 /** The options that every thread is seized with. */
 enum { SUT_TRACE_OPTIONS = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC };
@@ -98,6 +103,9 @@ sut_check struct sut_err *sut_tracer_stop_one(struct sut_tracer *tracer,
 
 /** Let every stopped thread go on. */
 void sut_tracer_go(struct sut_tracer *tracer);
+
+/** Let one stopped thread go on. */
+void sut_tracer_go_one(struct sut_thread *thread);
 
 /** Pass on the signals of running threads and watch them until @p until.
  *  Returns early when @p settle is set and every rewound thread is seen to have

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/crew.h"
+#include "cli/selection.h"
+#include "cli/ui.h"
+#include "engine/status.h"
+
+static const char *string_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+// "applied", or how far it got.
+static struct sut_err *add_row(struct sut_table *table, const json_t *process,
+			       const json_t *hotpatch)
+{
+	char pid[16], functions[48];
+	json_int_t n = json_integer_value(json_object_get(hotpatch, "redirects"));
+	size_t total = json_array_size(json_object_get(hotpatch, "functions"));
+
+	snprintf(pid, sizeof(pid), "%d",
+		 (int)json_integer_value(json_object_get(process, "pid")));
+	snprintf(functions, sizeof(functions), "%d of %zu", (int)n, total);
+	const char *cells[] = { pid,
+				string_of(process, "name"),
+				string_of(hotpatch, "name"),
+				string_of(hotpatch, "state"),
+				functions,
+				string_of(hotpatch, "advisories"),
+				string_of(hotpatch, "file") };
+	return sut_table_row(table, cells);
+}
+
+static struct sut_err *add_error(struct sut_table *table, const json_t *process)
+{
+	char pid[16];
+
+	snprintf(pid, sizeof(pid), "%d",
+		 (int)json_integer_value(json_object_get(process, "pid")));
+	const char *cells[] = { pid, string_of(process, "name"), "", "unknown", "", "",
+				string_of(process, "error") };
+	return sut_table_row(table, cells);
+}
+
+static struct sut_err *print_table(const json_t *processes)
+{
+	static const struct sut_column columns[] = {
+		{ "PID", SUT_COLUMN_NUMBER },	     { "PROCESS", SUT_COLUMN_TEXT },
+		{ "HOTPATCH", SUT_COLUMN_TEXT },     { "STATE", SUT_COLUMN_TEXT },
+		{ "REDIRECTED", SUT_COLUMN_NUMBER }, { "ADVISORIES", SUT_COLUMN_LONG },
+		{ "FILE", SUT_COLUMN_LONG },	     { NULL, 0 },
+	};
+	_cleanup_(sut_table_freep) struct sut_table *table = NULL;
+	struct sut_err *err = sut_table_new(columns, &table);
+	size_t i, j;
+	json_t *process, *hotpatch;
+
+	json_array_foreach((json_t *)processes, i, process) {
+		if (!err && *string_of(process, "error"))
+			err = add_error(table, process);
+		json_array_foreach(json_object_get(process, "hotpatches"), j, hotpatch) {
+			if (!err)
+				err = add_row(table, process, hotpatch);
+		}
+	}
+	return err ? err : sut_table_print(table);
+}
+
+// Processes without anything of ours are named only when they were asked for.
+static json_t *gather(const struct sut_crew *crew, json_t **answers, struct sut_err **errors)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < crew->n_pids; i++) {
+		json_t *answer = answers[i];
+		if (errors[i])
+			answer = json_pack("{s:i, s:s, s:s, s:[]}", "pid", (int)crew->pids[i],
+					   "name", "", "error", errors[i]->msg, "hotpatches");
+		sut_err_free(errors[i]);
+		json_array_append_new(list, answer);
+	}
+	free(answers);
+	free(errors);
+	return list;
+}
+
+static struct sut_err *print(json_t *processes, size_t n_hidden, bool is_json)
+{
+	if (is_json)
+		return sut_ui_print_json(json_pack("{s:o, s:I}", "processes", processes, "hidden",
+						   (json_int_t)n_hidden));
+	struct sut_err *err = NULL;
+	if (json_array_size(processes))
+		err = print_table(processes);
+	else
+		fputs("no process carries a hotpatch\n", stdout);
+	json_decref(processes);
+	return err;
+}
+
+struct sut_err *sut_cmd_status(int argc, char **argv, enum sut_exit *status)
+{
+	_cleanup_(sut_crew_options_deinit) struct sut_crew_options options = { 0 };
+	_cleanup_(sut_selection_deinit) struct sut_selection selection = { 0 };
+	json_t **answers;
+	struct sut_err **errors;
+	size_t n_hidden = 0;
+	struct sut_err *err = sut_crew_options_read(argc, argv, &options);
+
+	if (!err)
+		err = sut_selection_read(&options, &selection);
+	if (!err && !options.n_pids)
+		err = sut_select_find(&selection.select, &options.pids, &options.n_pids, &n_hidden);
+	if (err)
+		return err;
+	const struct sut_crew crew = {
+		.pids = options.pids,
+		.n_pids = options.n_pids,
+		.work = sut_status_work,
+		.context = &selection.select,
+		.cancel = sut_crew_catch_signals(),
+		.progress = sut_crew_progress,
+	};
+	err = sut_crew_run(&crew, &answers, &errors);
+	if (err)
+		return err;
+	*status = SUT_EXIT_OK;
+	return print(gather(&crew, answers, errors), n_hidden, options.is_json);
+}

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/apply.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "engine/row.h"
+#include "engine/target.h"
+#include "live/plan.h"
+#include "live/switch.h"
+#include "patch/patch.h"
+#include "process/find.h"
+
+struct sut_err *sut_apply_find(const struct sut_apply *apply, pid_t **ret, size_t *n_ret,
+			       size_t *n_hidden_ret)
+{
+	_cleanup_free_ struct sut_build_id *ids =
+		calloc(apply->n_patches + 1, sizeof(*ids));
+	struct sut_found found = { 0 };
+
+	if (!ids)
+		return sut_err_nomem();
+	for (size_t i = 0; i < apply->n_patches; i++) {
+		const char *hex = sut_patch_string(&apply->patches[i], "old_build_id");
+		if (!sut_build_id_parse(hex, &ids[i]))
+			return sut_err(SUT_E_FORMAT, "hotpatch %s: \"%s\" is no build-id",
+				       sut_patch_string(&apply->patches[i], "name"), hex);
+	}
+	struct sut_err *err = sut_find_builds(ids, apply->n_patches, &found);
+	if (err)
+		return err;
+	*ret = found.pids.items;
+	*n_ret = found.pids.n;
+	*n_hidden_ret = found.n_hidden;
+	return NULL;
+}
+
+/** One process on its way. */
+struct work {
+	const struct sut_apply *apply;
+	struct sut_target target;
+	struct sut_plan *plans;
+	size_t n_plans, capacity;
+	struct sut_row row;
+};
+
+static void work_deinit(struct work *work)
+{
+	for (size_t i = 0; i < work->n_plans; i++)
+		sut_plan_deinit(&work->plans[i]);
+	free(work->plans);
+	sut_target_close(&work->target);
+}
+
+static struct sut_err *plan_module(struct work *work, const struct sut_patch *patch,
+				   const struct sut_module *module)
+{
+	struct sut_err *err = sut_array_grow(&work->plans, work->n_plans, &work->capacity,
+					     sizeof(*work->plans));
+
+	if (!err)
+		err = sut_plan_init(&work->target.now.process, patch, module, &work->target.traces,
+				    &work->plans[work->n_plans]);
+	if (!err)
+		work->n_plans++;
+	return err;
+}
+
+// A plan for each module that one of the hotpatches is for.
+static struct sut_err *plan_all(struct work *work)
+{
+	const struct sut_modules *modules = &work->target.now.modules;
+
+	for (size_t i = 0; i < work->apply->n_patches; i++) {
+		const struct sut_patch *patch = &work->apply->patches[i];
+		struct sut_build_id id;
+		if (!sut_build_id_parse(sut_patch_string(patch, "old_build_id"), &id))
+			continue;
+		for (size_t j = 0; j < modules->n; j++) {
+			if (!sut_build_id_equal(&modules->items[j].build_id, &id))
+				continue;
+			struct sut_err *err = plan_module(work, patch, &modules->items[j]);
+			if (err)
+				return err;
+		}
+	}
+	if (work->n_plans == 0)
+		return sut_err(SUT_E_MISMATCH, "does not map the build");
+	return NULL;
+}
+
+static struct sut_err *place_all(struct sut_target *target, struct sut_borrow *borrow,
+				 void *context)
+{
+	struct work *work = context;
+
+	for (size_t i = 0; i < work->n_plans; i++) {
+		struct sut_plan *plan = &work->plans[i];
+		if (plan->is_standing)
+			continue;
+		// Each payload must see the one before it.
+		_cleanup_(sut_maps_deinit) struct sut_maps maps = { 0 };
+		struct sut_err *err = sut_process_maps(&target->now.process, &maps);
+		if (!err)
+			err = sut_plan_place(plan, &maps, borrow);
+		if (err)
+			return err;
+	}
+	return NULL;
+}
+
+static struct sut_err *unplace_all(struct sut_target *target, struct sut_borrow *borrow,
+				   void *context)
+{
+	struct work *work = context;
+	struct sut_err *first = NULL;
+
+	(void)target;
+	for (size_t i = 0; i < work->n_plans; i++) {
+		struct sut_plan *plan = &work->plans[i];
+		if (!plan->is_mapped)
+			continue;
+		struct sut_span span = { plan->start, plan->start + sut_layout_size(&plan->layout) };
+		struct sut_err *err = sut_place_unmap(borrow, span);
+		plan->is_mapped = false;
+		if (first)
+			sut_err_free(err);
+		else
+			first = err;
+	}
+	return first;
+}
+
+static bool has_something_to_place(const struct work *work)
+{
+	for (size_t i = 0; i < work->n_plans; i++)
+		if (!work->plans[i].is_standing)
+			return true;
+	return false;
+}
+
+static bool has_placed(const struct work *work)
+{
+	for (size_t i = 0; i < work->n_plans; i++)
+		if (work->plans[i].is_mapped)
+			return true;
+	return false;
+}
+
+static struct sut_err *set_states(struct work *work, enum sut_trace_state state)
+{
+	for (size_t i = 0; i < work->n_plans; i++) {
+		struct sut_err *err = sut_trace_set_state(&work->target.now.process,
+							  &work->plans[i].trace, state);
+		if (err)
+			return err;
+	}
+	return NULL;
+}
+
+static struct sut_err *place(struct work *work)
+{
+	struct sut_err *err = NULL;
+
+	if (has_something_to_place(work))
+		err = sut_target_borrow(&work->target, place_all, work);
+	for (size_t i = 0; i < work->n_plans && !err; i++)
+		if (!work->plans[i].is_standing)
+			err = sut_plan_write(&work->plans[i], &work->target.now.process);
+	return err;
+}
+
+// The states say beforehand what may be there, so that whoever finds the target
+// after we died knows.
+static struct sut_err *switch_over(struct work *work, struct sut_switch *s, uint64_t deadline)
+{
+	struct sut_switch_story story;
+	struct sut_err *err = set_states(work, SUT_TRACE_APPLYING);
+
+	if (!err)
+		err = sut_target_switch(&work->target, s, deadline, &story);
+	if (err)
+		return err;
+	work->row.n_tries = story.n_tries;
+	work->row.n_threads = story.n_threads;
+	work->row.pause = story.pause;
+	return story.is_done ? NULL : sut_switch_story_error(&story);
+}
+
+// Nothing leads to the new payloads yet: they can go as they came.
+static void back_out(struct work *work)
+{
+	struct sut_err *err = NULL;
+
+	for (size_t i = 0; i < work->n_plans && !err; i++)
+		if (!work->plans[i].is_mapped && work->plans[i].is_standing)
+			err = sut_trace_set_state(&work->target.now.process, &work->plans[i].trace,
+						  work->plans[i].state_before);
+	if (!err && has_placed(work))
+		err = sut_target_borrow(&work->target, unplace_all, work);
+	// The reason why we back out is what counts; what is left says PLACED or
+	// APPLYING, and the next run clears it up.
+	sut_err_free(err);
+}
+
+static struct sut_err *apply_plans(struct work *work, uint64_t deadline)
+{
+	_cleanup_(sut_switch_deinit) struct sut_switch s = { 0 };
+	struct sut_err *err = place(work);
+
+	for (size_t i = 0; i < work->n_plans && !err; i++)
+		err = sut_plan_add(&work->plans[i], &work->target.now.process, &s);
+	if (!err && s.n_changes == 0) {
+		work->row.outcome = SUT_OUTCOME_ALREADY;
+		return set_states(work, SUT_TRACE_APPLIED);
+	}
+	if (!err)
+		err = switch_over(work, &s, deadline);
+	if (!err)
+		return set_states(work, SUT_TRACE_APPLIED);
+	if (err->code != SUT_E_GONE)
+		back_out(work);
+	return err;
+}
+
+// Does every hotpatch stand there, whole, and says so?
+static struct sut_err *check_applied(struct work *work, bool *ret)
+{
+	*ret = false;
+	for (size_t i = 0; i < work->n_plans; i++) {
+		const struct sut_plan *plan = &work->plans[i];
+		size_t n = 0;
+		if (!plan->is_standing || plan->trace.state != SUT_TRACE_APPLIED)
+			return NULL;
+		struct sut_err *err = sut_trace_count(&plan->trace, &work->target.now.process, &n);
+		if (err || n != plan->trace.n_functions)
+			return err;
+	}
+	*ret = true;
+	return NULL;
+}
+
+static struct sut_err *apply_target(struct work *work, uint64_t deadline)
+{
+	bool is_applied = false;
+	struct sut_err *err = plan_all(work);
+
+	if (!err)
+		err = check_applied(work, &is_applied);
+	if (err)
+		return err;
+	if (is_applied) {
+		work->row.outcome = SUT_OUTCOME_ALREADY;
+		return NULL;
+	}
+	if (work->apply->is_dry_run) {
+		work->row.outcome = SUT_OUTCOME_READY;
+		return NULL;
+	}
+	work->row.outcome = SUT_OUTCOME_PATCHED;
+	err = apply_plans(work, deadline);
+	work->row.place = work->target.place_time;
+	return err;
+}
+
+static char *join_names(const struct sut_apply *apply)
+{
+	char *text = NULL;
+
+	for (size_t i = 0; i < apply->n_patches; i++) {
+		_cleanup_free_ char *before = text;
+		if (asprintf(&text, "%s%s%s", before ? before : "", before ? ", " : "",
+			     sut_patch_string(&apply->patches[i], "name")) < 0)
+			return NULL;
+	}
+	return text;
+}
+
+json_t *sut_apply_work(pid_t pid, void *context)
+{
+	struct work work = { .apply = context, .row.pid = pid };
+	uint64_t deadline = sut_now() + work.apply->timeout;
+	struct sut_err *err = sut_target_open(pid, !work.apply->is_dry_run, deadline, &work.target);
+	bool is_open = !err;
+
+	if (is_open) {
+		work.row.name = strdup(work.target.now.process.comm);
+		err = apply_target(&work, deadline);
+		sut_target_settle(&work.target);
+	}
+	sut_row_fail(&work.row, err);
+	work.row.hotpatches = join_names(work.apply);
+	json_t *answer = sut_row_to_json(&work.row);
+	sut_row_deinit(&work.row);
+	if (is_open)
+		work_deinit(&work);
+	return answer;
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/**
+ * The recipe `apply`
+ *
+ * Puts hotpatches into running processes. For one process all of them go in
+ * together, in one stop, or none.
+ */
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+struct sut_patch;
+
+/** What to apply, and how. */
+struct sut_apply {
+	const struct sut_patch *patches;
+	size_t n_patches;
+	uint64_t timeout; /**< How long to try each process, ns. */
+	bool is_dry_run;  /**< Check everything, change nothing. */
+};
+
+/** Find the processes that map one of the builds. @p n_hidden_ret: how many could
+ *  not be looked into. @p ret is an array that the caller frees. */
+sut_check struct sut_err *sut_apply_find(const struct sut_apply *apply, pid_t **ret,
+					 size_t *n_ret, size_t *n_hidden_ret);
+
+/** Apply to process @p pid, in a process of our own (it is a sut_crew_fn). The
+ *  context is a struct sut_apply. */
+json_t *sut_apply_work(pid_t pid, void *apply);

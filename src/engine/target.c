@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/target.h"
+
+#include <errno.h>
+#include <sys/file.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "live/switch.h"
+#include "process/borrow.h"
+#include "process/worker.h"
+
+static const uint64_t millisecond = 1000000; // ns
+
+static void pause_for(uint64_t ns)
+{
+	struct timespec time = { ns / 1000000000, ns % 1000000000 };
+
+	nanosleep(&time, NULL);
+}
+
+// Runs of this program on one process take turns. The lock is on its directory
+// in /proc, which is the same for all who see it, and vanishes with either.
+static struct sut_err *lock(const struct sut_process *process, uint64_t deadline)
+{
+	while (flock(process->dir, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return sut_err_os(errno, "lock process %d", process->pid);
+		if (sut_now() > deadline || sut_worker_is_cancelled())
+			return sut_err(SUT_E_BUSY, "another run of suture works on it");
+		pause_for(2 * millisecond);
+	}
+	return NULL;
+}
+
+struct sut_err *sut_target_open(pid_t pid, bool is_exclusive, uint64_t deadline,
+				struct sut_target *ret)
+{
+	*ret = (struct sut_target){ 0 };
+	struct sut_err *err = sut_snapshot_open(pid, &ret->now);
+
+	if (err)
+		return err;
+	sut_tracer_init(&ret->now.process, &ret->tracer);
+	if (is_exclusive)
+		err = lock(&ret->now.process, deadline);
+	if (!err)
+		err = sut_snapshot_read(&ret->now);
+	if (!err)
+		err = sut_traces_read(&ret->now.process, &ret->now.maps, &ret->traces);
+	if (err)
+		sut_target_close(ret);
+	return err;
+}
+
+void sut_target_close(struct sut_target *target)
+{
+	sut_tracer_deinit(&target->tracer);
+	sut_traces_deinit(&target->traces);
+	sut_snapshot_close(&target->now);
+}
+
+// Stop threads one after another until one has a stack that is safe to borrow;
+// otherwise the first that stopped at all must do. The others go on.
+static struct sut_err *choose_thread(struct sut_target *t, struct sut_thread **ret)
+{
+	struct sut_tracer *tracer = &t->tracer;
+	struct sut_thread *best = NULL;
+	int best_fitness = 0;
+
+	for (size_t i = 0; i < tracer->n_threads && best_fitness < 2; i++) {
+		struct sut_thread *thread = &tracer->threads[i];
+		bool is_stopped = false;
+		if (thread->state != SUT_THREAD_RUNNING)
+			continue;
+		struct sut_err *err = sut_tracer_stop_one(
+			tracer, thread, sut_now() + 100 * millisecond, &is_stopped);
+		if (err)
+			return err;
+		int fitness = sut_borrow_fitness(thread, &t->now.process, &t->now.maps);
+		if (is_stopped && fitness > best_fitness) {
+			if (best)
+				sut_tracer_go_one(best);
+			best = thread;
+			best_fitness = fitness;
+		} else if (is_stopped) {
+			sut_tracer_go_one(thread);
+		}
+	}
+	if (!best)
+		return sut_err(SUT_E_BUSY, "no thread can be stopped");
+	*ret = best;
+	return NULL;
+}
+
+struct sut_err *sut_target_borrow(struct sut_target *t, sut_borrowed_fn work, void *context)
+{
+	struct sut_gadgets gadgets;
+	struct sut_borrow borrow;
+	struct sut_thread *thread;
+	struct sut_err *err = sut_gadgets_find(&t->now.process, &t->now.maps, &gadgets);
+
+	if (!err)
+		err = sut_tracer_seize(&t->tracer);
+	if (err)
+		return err;
+	uint64_t begin = sut_now();
+	err = choose_thread(t, &thread);
+	if (!err)
+		err = sut_borrow_begin(&t->tracer, thread, &gadgets, &t->now.maps, &borrow);
+	if (!err) {
+		err = work(t, &borrow, context);
+		sut_borrow_end(&borrow);
+	}
+	sut_tracer_go(&t->tracer);
+	t->place_time += sut_now() - begin;
+	sut_tracer_attend(&t->tracer, sut_now(), false);
+	return err;
+}
+
+// Tries come quickly at first: most threads leave a function at once. Later the
+// target deserves its rest.
+static uint64_t next_wait(uint64_t wait)
+{
+	return wait < 100 * millisecond ? wait * 2 : wait;
+}
+
+struct sut_err *sut_target_switch(struct sut_target *t, struct sut_switch *s, uint64_t deadline,
+				  struct sut_switch_story *ret)
+{
+	struct sut_switch_story story = { 0 };
+	struct sut_err *err = sut_switch_prepare(s, &t->now.process);
+	uint64_t wait = millisecond;
+
+	while (!err && !story.is_done) {
+		// Stacks may have come and gone since the last time.
+		_cleanup_(sut_maps_deinit) struct sut_maps maps = { 0 };
+		struct sut_quiet quiet = { .ranges = s->ranges,
+					   .n_ranges = s->n_ranges,
+					   .maps = &maps };
+		struct sut_switch_result result;
+		err = sut_process_maps(&t->now.process, &maps);
+		if (!err)
+			err = sut_switch_try(s, &t->tracer, &quiet, &result);
+		story.n_tries++;
+		if (err)
+			break;
+		if (result.pause > story.pause)
+			story.pause = result.pause;
+		story.is_done = result.is_done;
+		story.is_stopped = result.is_stopped;
+		story.blocker = result.blocker;
+		story.n_threads = result.n_threads;
+		story.is_cancelled = sut_worker_is_cancelled();
+		uint64_t until = sut_now() + wait;
+		if (story.is_done || story.is_cancelled || until > deadline)
+			break;
+		sut_tracer_attend(&t->tracer, until, false);
+		wait = next_wait(wait);
+	}
+	if (err)
+		return err;
+	*ret = story;
+	return NULL;
+}
+
+void sut_target_settle(struct sut_target *target)
+{
+	static const uint64_t settle_limit = 200000000; // ns
+
+	sut_tracer_attend(&target->tracer, sut_now() + settle_limit, true);
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/**
+ * Targets
+ *
+ * A process that one recipe works on: everything that can be read of it before
+ * it is touched, the lock that keeps other runs of this program away, and the
+ * tracing of its threads.
+ */
+
+#include "live/trace.h"
+#include "process/snapshot.h"
+#include "process/tracer.h"
+
+struct sut_borrow;
+struct sut_switch;
+struct sut_switch_story;
+
+/** A target. Owns everything in it. */
+struct sut_target {
+	struct sut_snapshot now; /**< As it was when it was opened. */
+	struct sut_traces traces;
+	struct sut_tracer tracer;
+	uint64_t place_time; /**< For how long one thread was borrowed, ns. */
+};
+
+/** Open process @p pid and read it. With @p is_exclusive, wait until @p deadline
+ *  (sut_now() time) for other runs that work on it, then refuse what cannot be
+ *  changed: SUT_E_BUSY, SUT_E_UNSUPPORTED, SUT_E_DENIED, SUT_E_GONE. */
+sut_check struct sut_err *sut_target_open(pid_t pid, bool is_exclusive, uint64_t deadline,
+					  struct sut_target *ret);
+void sut_target_close(struct sut_target *target);
+
+/** Something that is done with a borrowed thread. */
+typedef struct sut_err *(*sut_borrowed_fn)(struct sut_target *target, struct sut_borrow *borrow,
+					   void *context);
+
+/** Seize the threads, stop the one that suits best, call @p work with it, and let
+ *  it go on. The others run. */
+sut_check struct sut_err *sut_target_borrow(struct sut_target *target, sut_borrowed_fn work,
+					    void *context);
+
+/** Try @p s until it is done or @p deadline has passed, with growing waits. */
+sut_check struct sut_err *sut_target_switch(struct sut_target *target, struct sut_switch *s,
+					    uint64_t deadline, struct sut_switch_story *ret);
+
+/** Before the end: wait until every thread that was put back onto a system call
+ *  has made it, so that nobody needs us any more. */
+void sut_target_settle(struct sut_target *target);

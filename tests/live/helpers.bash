@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+# Starting, asking and ending victims. Each test ends what it started, by pid.
+
+top=$BATS_TEST_DIRNAME/../..
+suture=${SUTURE:-$top/build/suture}
+built=${suture%/*}/tests/live
+
+# Start victim $1 with the arguments that follow; sets $pid. Its answers are read
+# with `ask`.
+start_victim() {
+	local name=$1
+	shift
+	coproc VICTIM { exec "$built/$name" "$@" 2>"$BATS_TEST_TMPDIR/$name.stderr"; }
+	pid=$VICTIM_PID
+	read -t 30 -r ready <&"${VICTIM[0]}"
+	[[ $ready == ready ]]
+}
+
+# Send $1 to the victim and print its answer line.
+ask() {
+	local answer
+	printf '%s' "$1" >&"${VICTIM[1]}"
+	read -t 30 -r answer <&"${VICTIM[0]}"
+	printf '%s\n' "$answer"
+}
+
+# End the victim in order; it must end well.
+stop_victim() {
+	printf 'q' >&"${VICTIM[1]}"
+	wait "$pid"
+	pid=
+}
+
+# After a failed test.
+kill_victim() {
+	if [[ -n ${pid:-} ]]; then
+		kill -KILL "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
+	fi
+}
+
+# The value of jq expression $1 in the JSON on standard input.
+json() {
+	jq -r "$1"
+}
