@@ -13,6 +13,7 @@
  *     elf/image.h     a build: one ELF file as a checked model
  *     elf/deb.h       a Debian package and the ELF files in it
  *     patch/patch.h   a hotpatch: read, check, write
+ *     patch/pack.h    a hotpatch packed for its way
  *
  * Nothing here prints or ends the program, and there is no global state.
  */
@@ -22,4 +23,5 @@
 #include "base/file.h"
 #include "elf/deb.h"
 #include "elf/image.h"
+#include "patch/pack.h"
 #include "patch/patch.h"

@@ -61,6 +61,8 @@ static struct sut_err *print_table(const struct sut_report *report)
 
 	for (size_t i = 0; i < report->n_rows && !err; i++) {
 		const struct sut_build *b = &report->rows[i].build;
+		struct sut_size_text size = sut_ui_size(b->file.size);
+		struct sut_size_text packed_size = sut_ui_size(b->packed_size);
 		char numbers[4][24];
 		const size_t values[4] = { b->n_changed, b->n_added, b->n_cosmetic,
 					   b->n_identical };
@@ -70,8 +72,8 @@ static struct sut_err *print_table(const struct sut_report *report)
 			b->path,    sut_verdict_name(b->verdict),
 			numbers[0], numbers[1],
 			numbers[2], numbers[3],
-			b->file.size ? sut_ui_size(b->file.size).text : "-",
-			b->file.size ? sut_ui_size(b->packed_size).text : "-",
+			b->file.size ? size.text : "-",
+			b->file.size ? packed_size.text : "-",
 		};
 		err = sut_table_row(table, cells);
 	}

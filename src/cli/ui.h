@@ -42,7 +42,8 @@ void sut_ui_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  *  done; the line vanishes with the last. Not for fewer than ten. */
 void sut_ui_progress(size_t n_done, size_t n_all, const char *what);
 
-/** A size for people: "512 B", "3.4 KiB". */
+/** A size for people: "512 B", "3.4 KiB". Keep it in a variable while its text
+ *  is in use. */
 struct sut_size_text {
 	char text[16];
 };

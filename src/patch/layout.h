@@ -21,10 +21,11 @@
  *  machine that reads a hostile file. In bytes, but for the number of parts. */
 #define SUT_MAX_PARTS        64
 #define SUT_MAX_PART_ALIGN   4096
-#define SUT_MAX_PAYLOAD_SIZE (UINT64_C(256) << 20)
+#define SUT_MAX_PAYLOAD_SIZE (UINT64_C(64) << 20)
 #define SUT_MAX_NAME_SIZE    4096
 #define SUT_MAX_NAMES_SIZE   (UINT64_C(64) << 20)
 #define SUT_MAX_META_SIZE    (16u << 20)
+#define SUT_MAX_FILE_SIZE    (UINT64_C(256) << 20)
 
 #define SUT_SECTION_FUNCTIONS ".suture.functions"
 #define SUT_SECTION_RANGES    ".suture.ranges"

@@ -4,12 +4,10 @@
 #include <zstd.h>
 
 #include "base/buf.h"
+#include "patch/layout.h"
 
 /** The slowest ordinary level: built once, sent many times. */
 static const int level = 19;
-
-/** Above the largest plain hotpatch that is accepted. */
-static const unsigned long long max_size = 300ull << 20;
 
 bool sut_pack_is_packed(struct sut_view file)
 {
@@ -38,9 +36,12 @@ struct sut_err *sut_unpack(struct sut_view file, struct sut_buf *ret)
 
 	if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN)
 		return sut_err(SUT_E_FORMAT, "not a packed hotpatch, or cut off");
-	if (size > max_size)
+	if (size > SUT_MAX_FILE_SIZE)
 		return sut_err(SUT_E_FORMAT, "unpacks to %llu bytes, more than any hotpatch has",
 			       size);
+	// zstd itself would go on with further frames, some of which it skips.
+	if (ZSTD_findFrameCompressedSize(file.data, file.size) != file.size)
+		return sut_err(SUT_E_FORMAT, "packed data is cut off, or more follows it");
 	struct sut_err *err = sut_buf_zeros(ret, size);
 	if (err)
 		return err;

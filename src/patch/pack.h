@@ -21,6 +21,6 @@ bool sut_pack_is_packed(struct sut_view file);
 /** Append @p file, packed, to @p ret. */
 sut_check struct sut_err *sut_pack(struct sut_view file, struct sut_buf *ret);
 
-/** Append what the packed @p file holds to @p ret. More than 300 MiB, or a frame
- *  that does not tell its size, is SUT_E_FORMAT. */
+/** Append what the packed @p file holds to @p ret. Anything but one whole
+ *  frame that tells its size, of at most 256 MiB, is SUT_E_FORMAT. */
 sut_check struct sut_err *sut_unpack(struct sut_view file, struct sut_buf *ret);

@@ -1,52 +1,110 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "patch/pack.h"
 
+#include <stdlib.h>
+
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "sample.h"
 #include "test.h"
 
-static struct sut_view sample(void)
+static struct sut_buf sample_file(void)
 {
-	static uint8_t bytes[5000];
+	_cleanup_(sut_patch_deinit) struct sut_patch patch = { 0 };
+	struct sut_buf file = { 0 };
 
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		bytes[i] = i % 97 * 3;
-	return (struct sut_view){ bytes, sizeof(bytes) };
+	EXPECT_OK(sut_sample_patch(&patch));
+	EXPECT_OK(sut_patch_write(&patch, &file));
+	return file;
 }
 
-TEST(pack, gives_back_what_was_packed)
+static struct sut_buf packed_file(void)
 {
-	_cleanup_(sut_buf_deinit) struct sut_buf packed = { 0 }, plain = { 0 };
+	_cleanup_(sut_buf_deinit) struct sut_buf file = sample_file();
+	struct sut_buf packed = { 0 };
 
-	EXPECT_OK(sut_pack(sample(), &packed));
-	EXPECT(packed.size < sample().size / 4);
+	EXPECT_OK(sut_pack(sut_buf_view(&file), &packed));
+	return packed;
+}
+
+TEST(pack, what_is_packed_unpacks_the_same)
+{
+	_cleanup_(sut_buf_deinit) struct sut_buf file = sample_file();
+	_cleanup_(sut_buf_deinit) struct sut_buf packed = packed_file();
+	_cleanup_(sut_buf_deinit) struct sut_buf again = { 0 };
+
 	EXPECT(sut_pack_is_packed(sut_buf_view(&packed)));
-	EXPECT(!sut_pack_is_packed(sample()));
-	EXPECT_OK(sut_unpack(sut_buf_view(&packed), &plain));
-	EXPECT(sut_view_equal(sut_buf_view(&plain), sample()));
+	EXPECT(!sut_pack_is_packed(sut_buf_view(&file)));
+	EXPECT(packed.size < file.size);
+	EXPECT_OK(sut_unpack(sut_buf_view(&packed), &again));
+	EXPECT(sut_view_equal(sut_buf_view(&file), sut_buf_view(&again)));
+}
+
+TEST(pack, a_packed_hotpatch_has_the_digest_of_the_file_inside)
+{
+	_cleanup_(sut_buf_deinit) struct sut_buf file = sample_file();
+	_cleanup_(sut_buf_deinit) struct sut_buf packed = packed_file();
+	_cleanup_(sut_patch_deinit) struct sut_patch patch = { 0 };
+	struct sut_sha256 digest;
+
+	EXPECT_OK(sut_patch_read(sut_buf_view(&packed), &patch));
+	EXPECT_OK(sut_sha256(sut_buf_view(&file), &digest));
+	EXPECT(memcmp(&digest, &patch.digest, sizeof(digest)) == 0);
 }
 
 TEST(pack, refuses_every_truncation)
 {
-	_cleanup_(sut_buf_deinit) struct sut_buf packed = { 0 }, plain = { 0 };
+	_cleanup_(sut_buf_deinit) struct sut_buf packed = packed_file();
+	struct sut_patch patch;
 
-	EXPECT_OK(sut_pack(sample(), &packed));
 	for (size_t size = 0; size < packed.size; size++) {
-		EXPECT_ERR(sut_unpack((struct sut_view){ packed.data, size }, &plain),
-			   SUT_E_FORMAT, "");
-		EXPECT(plain.size == 0);
+		_cleanup_free_ uint8_t *cut = malloc(size + !size);
+		EXPECT(cut);
+		memcpy(cut, packed.data, size);
+		EXPECT_ERR(sut_patch_read((struct sut_view){ cut, size }, &patch), SUT_E_FORMAT,
+			   "");
 	}
 }
 
-TEST(pack, survives_flipped_bits)
+TEST(pack, refuses_bytes_after_the_end)
 {
-	_cleanup_(sut_buf_deinit) struct sut_buf packed = { 0 };
+	_cleanup_(sut_buf_deinit) struct sut_buf packed = packed_file();
+	// A skippable frame, which zstd itself ignores.
+	static const uint8_t more[] = { 0x50, 0x2a, 0x4d, 0x18, 1, 0, 0, 0, 'x' };
+	struct sut_patch patch;
 
-	EXPECT_OK(sut_pack(sample(), &packed));
+	EXPECT_OK(sut_buf_add(&packed, more, sizeof(more)));
+	EXPECT_ERR(sut_patch_read(sut_buf_view(&packed), &patch), SUT_E_FORMAT, "more follows it");
+}
+
+TEST(pack, a_flipped_bit_is_refused_or_gives_a_patch_that_passes_the_check)
+{
+	_cleanup_(sut_buf_deinit) struct sut_buf packed = packed_file();
+	size_t n_refused = 0;
+
 	for (size_t bit = 0; bit < packed.size * 8; bit++) {
-		_cleanup_(sut_buf_deinit) struct sut_buf plain = { 0 };
+		_cleanup_(sut_patch_deinit) struct sut_patch patch = { 0 };
 		packed.data[bit / 8] ^= 1 << bit % 8;
-		sut_err_free(sut_unpack(sut_buf_view(&packed), &plain));
+		struct sut_err *err = sut_patch_read(sut_buf_view(&packed), &patch);
+		if (!err)
+			EXPECT_OK(sut_patch_check(&patch));
+		n_refused += err != NULL;
+		sut_err_free(err);
 		packed.data[bit / 8] ^= 1 << bit % 8;
 	}
+	EXPECT(n_refused > packed.size * 8 / 2);
+}
+
+TEST(pack, a_small_file_that_unpacks_to_a_huge_one_is_refused)
+{
+	_cleanup_(sut_buf_deinit) struct sut_buf zeros = { 0 };
+	_cleanup_(sut_buf_deinit) struct sut_buf packed = { 0 };
+	struct sut_patch patch;
+
+	EXPECT_OK(sut_buf_zeros(&zeros, 70000));
+	// What a hostile frame says of its size is at byte 5 and after (RFC 8878).
+	EXPECT_OK(sut_pack(sut_buf_view(&zeros), &packed));
+	EXPECT(packed.size < 100 && packed.data[4] >> 6 == 2);
+	memset(packed.data + 5, 0xff, 4);
+	EXPECT_ERR(sut_patch_read(sut_buf_view(&packed), &patch), SUT_E_FORMAT, "more than any hotpatch has");
 }

@@ -121,7 +121,7 @@ struct sut_patch {
 	struct sut_patch_range *ranges; /**< Sorted by vaddr, disjoint. */
 	size_t n_ranges;
 	json_t *meta;
-	struct sut_sha256 digest; /**< Of the file; set by reading or writing. */
+	struct sut_sha256 digest; /**< Of the plain file; set by reading or writing. */
 };
 
 void sut_patch_deinit(struct sut_patch *patch);
@@ -131,8 +131,8 @@ void sut_patch_deinit(struct sut_patch *patch);
  *  that hold a 5-byte jump, types of meta's members. */
 sut_check struct sut_err *sut_patch_check(const struct sut_patch *patch);
 
-/** Read a `.hotpatch`, plain or packed, out of @p file, which may be let go afterwards, and check
- *  it. On failure @p ret is untouched and owns nothing. */
+/** Read a `.hotpatch`, plain or packed, out of @p file, which may be let go
+ *  afterwards, and check it. On failure @p ret is untouched and owns nothing. */
 sut_check struct sut_err *sut_patch_read(struct sut_view file,
 					 struct sut_patch *ret);
 

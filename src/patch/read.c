@@ -31,6 +31,9 @@ static struct sut_err *read_header(struct reader *r)
 {
 	Elf64_Ehdr *eh = &r->eh;
 
+	if (r->file.size > SUT_MAX_FILE_SIZE)
+		return sut_err(SUT_E_FORMAT, "has %zu bytes, more than any hotpatch has",
+			       r->file.size);
 	if (!sut_view_copy(r->file, 0, eh, sizeof(*eh)) ||
 	    memcmp(eh->e_ident, ELFMAG, SELFMAG) != 0)
 		return sut_err(SUT_E_FORMAT, "is not a hotpatch (no ELF header)");

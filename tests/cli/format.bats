@@ -69,3 +69,58 @@ setup() {
 	run -1 --separate-stderr "$suture" show "$sample"
 	[[ $stderr == *"has format version 9, this suture reads version 1"* ]]
 }
+
+# built_pair [OPTION]...: a small library in two versions, and the hotpatch between.
+built_pair() {
+	cd "$BATS_TEST_TMPDIR"
+	for version in 1 2; do
+		cat >p.c <<-END
+			#include <stdio.h>
+			#include <string.h>
+			static int n_calls;
+			static const char *last = "nothing";
+			void count(const char *text) { n_calls++; last = text; }
+			void report(void) { printf("%d calls, last %s\n", n_calls, last); }
+			int check(const char *text)
+			{
+				count(text);
+				if ($version > 1 && strlen(text) > 8) {
+					printf("too long: %s\n", text);
+					return -1;
+				}
+				return (int)strlen(text);
+			}
+		END
+		cc -O2 -g0 -fPIC -shared -o p$version.so p.c
+	done
+	"$suture" build p1.so p2.so -o p.hotpatch "$@"
+}
+
+@test "what build makes is read by readelf, objdump and gdb without a warning" {
+	built_pair
+	run -0 --separate-stderr readelf -aW p.hotpatch
+	[[ $stderr == "" && $output != *arning* ]]
+	run -0 --separate-stderr objdump -dr p.hotpatch
+	[[ $stderr == "" && $output == *"<check>:"* && $output != *"(bad)"* ]]
+	run -0 --separate-stderr gdb -nx -batch -iex 'set debuginfod enabled off' \
+		-ex 'file p1.so' -ex 'add-symbol-file p.hotpatch -s .text 0x7f0000001000' \
+		-ex 'info symbol 0x7f0000001030'
+	[[ $stderr == "" && $output != *arning* && $output == *"in section .text of"*"p.hotpatch"* ]]
+}
+
+@test "a packed hotpatch is the same hotpatch in fewer bytes" {
+	built_pair --pack
+	mv p.hotpatch packed
+	built_pair
+	zstd -q -d -c packed | cmp - p.hotpatch
+	(($(stat -c %s packed) < $(stat -c %s p.hotpatch) * 6 / 10))
+	"$suture" show --json p.hotpatch | jq 'del(.size)' >plain.json
+	"$suture" show --json packed | jq 'del(.size)' | cmp - plain.json
+}
+
+@test "the same two builds give the same hotpatch" {
+	built_pair
+	mv p.hotpatch first
+	"$suture" build p1.so p2.so -o p.hotpatch
+	cmp first p.hotpatch
+}
