@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# An unpacked redis-server on loopback, with append-only file, snapshots and
+# Lua scripts in use.
+
+# shellcheck source=tests/lib/base.bash
+source "${BASH_SOURCE[0]%/*}/base.bash"
+
+# redis_start NAME ROOT FOLDER PORT [OPTION VALUE]...: sets $pid.
+redis_start() {
+	local name=$1 root=$2 folder=$3 port=$4
+	shift 4
+	mkdir -p "$folder"
+	LD_LIBRARY_PATH=$(library_path "$root") start "$name" "$root/usr/bin/redis-server" \
+		--port "$port" --bind 127.0.0.1 --dir "$folder" --daemonize no \
+		--logfile "$folder/log" --appendonly yes --enable-debug-command local "$@"
+	wait_port "$port" || { cat "$folder/log" >&2; return 1; }
+}
+
+# Commands on standard input, one a line; answers in the client's words.
+redis_ask() { # PORT
+	"$work/new/usr/bin/redis-cli" --no-raw -h 127.0.0.1 -n 1 -p "$1"
+}
+
+# redis_probe PORT: one block per question, on a data base of its own. The two
+# values restored are hashes in the oldest encoding, with right checksums; the
+# second one gives a short length in the long form.
+redis_probe() {
+	local line
+	while IFS= read -r line; do
+		case $line in
+		'== '*) echo "$line" ;;
+		*) printf '%s\n' "$line" | redis_ask "$1" ;;
+		esac
+	done 2>&1 <<-'END'
+		== strings
+		FLUSHDB
+		SET a "one two"
+		APPEND a three
+		GETRANGE a 2 6
+		INCRBYFLOAT n 10.5
+		== lists and sets
+		RPUSH l 3 1 2
+		SORT l DESC
+		SADD s x y z
+		SMISMEMBER s x q
+		ZADD z 1 a 2 b 3 c
+		ZRANGE z (1 +inf BYSCORE REV
+		ZRANGE z +inf (1 BYSCORE REV
+		== streams
+		XADD st 1-1 f v
+		XGROUP CREATE st g 0
+		XREADGROUP GROUP g me COUNT 1 STREAMS st >
+		XPENDING st g
+		== wrong use
+		LPUSH a x
+		GET
+		NOSUCH command
+		== script
+		EVAL "local t = {} for i = 1, 5 do t[i] = redis.call('INCR', KEYS[1]) end return t" 1 counter
+		EVAL "return redis.error_reply('broken by\\r\\nhand')" 0
+		EVAL "return cjson.encode({struct.unpack('>I2', 'ab')})" 0
+		EVAL "return nosuch" 0
+		== functions
+		FUNCTION LOAD "#!lua name=lib\nredis.register_function('twice', function(k, a) return 2 * a[1] end)"
+		FCALL twice 0 21
+		FUNCTION DELETE lib
+		== geography
+		GEOADD town 13.361389 38.115556 Palermo 15.087269 37.502669 Catania
+		GEODIST town Palermo Catania km
+		== saved and loaded again
+		DEBUG RELOAD
+		DEBUG DIGEST-VALUE a n l s z st counter town
+		== restored
+		RESTORE zip 0 "\x09\x0e\x01\x05color\x04\x00blue\xff\x09\x00\x87\xff\x4f\xd5\x4e\x46\x8f\xb1"
+		HGETALL zip
+		== restored, malformed
+		RESTORE odd 0 "\x09\x12\x01\x05color\xfe\x04\x00\x00\x00\x00blue\xff\x09\x00\xa2\xa4\x07\x89\x0a\x9f\xfa\x37"
+		HGETALL odd
+		== dumped
+		DUMP a
+		FLUSHDB
+	END
+}
+
+# redis_load_begin PORT: plain commands and scripts for ever, a client blocked
+# on a list, and one subscribed to a channel.
+redis_load_begin() {
+	local tools=$work/new/usr/bin
+	start load-plain "$tools/redis-benchmark" -h 127.0.0.1 -p "$1" -c 8 -n 100000 -r 1000 -l -q \
+		-t set,get,incr,lpush,lpop,sadd,hset,zadd,mset
+	echo "$pid" >"$work/load-plain.pid"
+	start load-script "$tools/redis-benchmark" -h 127.0.0.1 -p "$1" -c 4 -n 100000 -l -q \
+		eval "for i = 1, 10 do redis.call('zincrby', KEYS[1], i, 'm' .. i) end return redis.call('zrange', KEYS[1], 0, -1)" 1 scores
+	echo "$pid" >"$work/load-script.pid"
+	start blocked "$tools/redis-cli" -h 127.0.0.1 -p "$1" BLPOP waiting 0
+	start subscribed "$tools/redis-cli" -h 127.0.0.1 -p "$1" SUBSCRIBE news
+	echo "$pid" >"$work/subscribed.pid"
+	sleep 0.5
+}
+
+# redis_load_end PORT: fails when a command failed, a connection broke or the
+# two waiting clients were disturbed.
+redis_load_end() {
+	local each
+	for each in plain script; do
+		is_alive "$(<"$work/load-$each.pid")" ||
+			fail "load $each ended: $(tail -c 500 "$work/load-$each.out")" || return
+		! grep -aiE 'error|could not' "$work/load-$each.out" || fail "load $each saw an error" || return
+		stop "$(<"$work/load-$each.pid")"
+	done
+	[[ ! -s $work/blocked.out ]] || fail "the blocked client was woken: $(<"$work/blocked.out")" || return
+	redis_ask "$1" <<<'PUBLISH news "all is well"' >/dev/null
+	"$work/new/usr/bin/redis-cli" -p "$1" RPUSH waiting item >/dev/null
+	wait_until 5 grep -q item "$work/blocked.out" || fail "the blocked client got nothing" || return
+	wait_until 5 grep -q 'all is well' "$work/subscribed.out" || fail "the subscribed client got nothing" || return
+	stop "$(<"$work/subscribed.pid")"
+}
+
+redis_has_rewritten() { # PORT
+	redis_ask "$1" <<<'INFO persistence' | grep -q 'aof_rewrite_in_progress:0'
+}
+
+# redis_files_are_sound FOLDER PORT: rewrites the append-only file and checks
+# it and the snapshot with the package's own tools.
+redis_files_are_sound() {
+	redis_ask "$2" <<<BGREWRITEAOF >/dev/null
+	wait_until 20 redis_has_rewritten "$2" || fail "the append-only file is not rewritten"
+	redis_ask "$2" <<<SAVE | grep -q OK || fail "SAVE failed"
+	"$work/new/usr/bin/redis-check-rdb" "$1/dump.rdb" >"$work/check" || fail "$(<"$work/check")"
+	"$work/new/usr/bin/redis-check-aof" "$1"/appendonlydir/*.manifest >"$work/check" || fail "$(<"$work/check")"
+}
