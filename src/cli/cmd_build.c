@@ -16,7 +16,7 @@
 #include "engine/pairing.h"
 #include "patch/pack.h"
 
-enum { OPT_ADVISORY = 256, OPT_ACCEPT, OPT_JSON, OPT_PACK };
+enum { OPT_ADVISORY = 256, OPT_ACCEPT, OPT_JSON, OPT_PACK, OPT_EVERY };
 
 /** What the command line asks for. Owns the acceptances; borrows argv. */
 struct request {
@@ -59,6 +59,7 @@ static struct sut_err *read_options(int argc, char **argv, struct request *r)
 		{ "accept", required_argument, NULL, OPT_ACCEPT },
 		{ "output", required_argument, NULL, 'o' },
 		{ "json", no_argument, NULL, OPT_JSON },
+		{ "every-function", no_argument, NULL, OPT_EVERY },
 		{ "pack", no_argument, NULL, OPT_PACK },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -77,6 +78,8 @@ static struct sut_err *read_options(int argc, char **argv, struct request *r)
 			r->out = optarg;
 		else if (option == OPT_JSON)
 			r->json = true;
+		else if (option == OPT_EVERY)
+			r->options.every_function = true;
 		else if (option == OPT_PACK)
 			r->pack = true;
 		else if (option == OPT_ADVISORY)

@@ -28,9 +28,10 @@ static bool is_plt(const struct sut_program *p, const struct sut_unit *unit)
 	return p->frags[p->members[unit->first_member]].is_plt;
 }
 
-// Something enters the unit: a call, a pointer, a symbol, a jump from elsewhere.
-static bool is_entered(const struct sut_program *p, const struct sut_unit *unit)
+bool sut_unit_is_entered(const struct sut_program *p, uint32_t u)
 {
+	const struct sut_unit *unit = &p->units[u];
+
 	for (size_t m = 0; m < unit->n_members; m++)
 		if (p->frags[p->members[unit->first_member + m]].is_called)
 			return true;
@@ -108,7 +109,7 @@ struct sut_err *sut_judge(const struct sut_diff *diff, struct sut_judgement *ret
 		sut_explain(diff->pair, u, d->other, &why[u]);
 		n_alike += why[u].is_same_skeleton;
 		j.cosmetic[u] = sut_explanation_is_cosmetic(&why[u]);
-		j.replaced[u] = !j.cosmetic[u] && is_entered(old, &old->units[u]);
+		j.replaced[u] = !j.cosmetic[u] && sut_unit_is_entered(old, u);
 		j.n_cosmetic += j.cosmetic[u];
 	}
 	struct sut_err *err = check_alike(&j, n_alike, reasons);

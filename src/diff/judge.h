@@ -22,9 +22,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "base/err.h"
 
 struct sut_diff;
+struct sut_program;
 struct sut_reasons;
 
 /** The judgement. Owns its arrays. */
@@ -39,4 +44,8 @@ struct sut_judgement {
 /** Judge @p diff. Notes, signs and refusals are appended to @p reasons. */
 sut_check struct sut_err *sut_judge(const struct sut_diff *diff, struct sut_judgement *ret,
 				    struct sut_reasons *reasons);
+/** Does anything enter old unit @p u: a call, a pointer, a symbol, a jump from
+ *  another unit? */
+bool sut_unit_is_entered(const struct sut_program *p, uint32_t u);
+
 void sut_judgement_deinit(struct sut_judgement *judgement);

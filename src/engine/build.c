@@ -129,6 +129,19 @@ static struct sut_err *accept_signs(const struct sut_build_options *options,
 	return NULL;
 }
 
+// A stress test: move all code that can be moved.
+static void replace_every(struct work *w)
+{
+	struct sut_judgement *j = &w->judgement;
+
+	j->n_replaced = 0;
+	for (size_t u = 0; u < w->programs[0].n_units; u++) {
+		j->replaced[u] = sut_compose_can_replace(&w->diff, u) &&
+				 (j->replaced[u] || sut_unit_is_entered(&w->programs[0], u));
+		j->n_replaced += j->replaced[u];
+	}
+}
+
 static void count(const struct work *w, struct sut_build *build)
 {
 	build->n_functions = w->judgement.n_functions;
@@ -172,6 +185,8 @@ static struct sut_err *finish(struct work *w, const struct sut_build_side *old,
 	struct sut_compose_stats stats = { 0 };
 	struct sut_err *err = sut_judge(&w->diff, &w->judgement, &build->reasons);
 
+	if (!err && options->every_function)
+		replace_every(w);
 	if (!err)
 		count(w, build);
 	if (!err && w->judgement.n_replaced)

@@ -46,6 +46,8 @@ struct sut_build_options {
 	size_t n_advisories;
 	const struct sut_acceptance *acceptances;
 	size_t n_acceptances;
+	bool every_function; /**< Replace identical functions too, wherever that is
+			      *  possible: a stress test of the builder. */
 };
 
 /** The outcome for one pair of files. Owns everything in it. */

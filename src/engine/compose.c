@@ -280,6 +280,11 @@ static struct sut_err *need(struct sut_composer *c, const struct sut_link *link,
 	return NULL;
 }
 
+struct sut_err *sut_composer_need(struct sut_composer *c, const struct sut_link *link)
+{
+	return need(c, link, (struct sut_user){ SUT_NO_MATCH, 0 });
+}
+
 struct sut_err *sut_composer_refer(struct sut_composer *c, struct sut_site site,
 				   struct sut_user user, const char *name)
 {
@@ -314,9 +319,42 @@ static uint32_t access_size(const struct sut_program *p, const struct sut_frag *
 	return sut_insn_access_size(code);
 }
 
+// A one-byte branch out of the unit does not reach once the code has moved: lead it
+// to a long jump behind the fragment, and let that one take the relocation.
+static struct sut_err *add_island(struct sut_composer *c, const struct sut_frag *frag,
+				  struct sut_site *site)
+{
+	static const uint8_t jump[5] = { 0xe9 };
+	struct sut_buf *text = &c->parts[SUT_PART_TEXT];
+	uint64_t from = c->frag_off[frag - c->new->frags];
+	uint64_t island = text->size - from;
+	int64_t distance = island - (site->off + 1 + site->tail);
+	struct sut_err *err;
+
+	if (distance > INT8_MAX)
+		return NULL; // Stays a short branch, which is refused.
+	err = sut_buf_add(text, jump, sizeof(jump));
+	if (err)
+		return err;
+	text->data[from + site->off] = distance;
+	site->off = island + 1;
+	site->size = 4;
+	site->tail = 0;
+	return NULL;
+}
+
+static bool leaves_unit(const struct sut_composer *c, const struct sut_frag *frag,
+			const struct sut_ref *ref)
+{
+	const struct sut_frag *to = sut_program_frag_at(c->new, ref->target);
+
+	return !to || to->unit != frag->unit;
+}
+
 static struct sut_err *carry_refs(struct sut_composer *c, const struct sut_frag *frag)
 {
 	struct sut_frag_name name = sut_frag_name(frag);
+	struct sut_err *err = NULL;
 
 	for (size_t i = 0; i < frag->n_refs; i++) {
 		const struct sut_ref *ref = &c->new->refs[frag->first_ref + i];
@@ -330,7 +368,10 @@ static struct sut_err *carry_refs(struct sut_composer *c, const struct sut_frag 
 			.vaddr = ref->target,
 		};
 		struct sut_user user = { frag->unit, access_size(c->new, frag, ref) };
-		struct sut_err *err = sut_composer_refer(c, site, user, name.text);
+		if (ref->size == 1 && leaves_unit(c, frag, ref))
+			err = add_island(c, frag, &site);
+		if (!err)
+			err = sut_composer_refer(c, site, user, name.text);
 		if (err)
 			return err;
 	}
@@ -344,8 +385,12 @@ static struct sut_err *place_frag(struct sut_composer *c, const struct sut_frag 
 				  const struct sut_frag *frag)
 {
 	struct sut_buf *text = &c->parts[SUT_PART_TEXT];
-	uint64_t gap = before ? frag->start - before->end : UINT64_MAX;
+	uint64_t gap = UINT64_MAX;
 
+	if (before && frag->start - before->end <= run_gap)
+		gap = c->frag_off[before - c->new->frags] + frag->start - before->start -
+		      text->size;
+	// Too far away, or a long jump stands where it should be.
 	if (gap > run_gap)
 		gap = (frag->start - text->size) & (line_size - 1);
 	while (gap--) {
@@ -374,7 +419,9 @@ static struct sut_err *carry_frag(struct sut_composer *c, const struct sut_frag 
 		return err;
 	c->frag_off[n] = text->size;
 	err = sut_buf_add(text, frag->code.data, frag->code.size);
-	return err ? err : carry_refs(c, frag);
+	if (!err)
+		err = carry_refs(c, frag);
+	return err ? err : sut_composer_need_frame(c, frag);
 }
 
 static struct sut_err *carry_unit(struct sut_composer *c, uint32_t u)
@@ -437,6 +484,7 @@ static struct sut_err *compose(struct sut_composer *c)
 static void composer_deinit(struct sut_composer *c)
 {
 	free(c->frag_off);
+	free(c->frame_off);
 	free(c->queue);
 	free(c->is_queued);
 	free(c->sites);
@@ -462,12 +510,13 @@ struct sut_err *sut_compose(const struct sut_resolver *resolver, const bool *rep
 		.reasons = reasons,
 		.stats = stats,
 		.frag_off = malloc((new->n_frags + 1) * sizeof(*c.frag_off)),
+		.frame_off = calloc(new->n_frags + 1, sizeof(*c.frame_off)),
 		.queue = malloc((new->n_units + 1) * sizeof(*c.queue)),
 		.is_queued = calloc(new->n_units + 1, sizeof(*c.is_queued)),
 	};
 
 	*stats = (struct sut_compose_stats){ 0 };
-	if (!c.frag_off || !c.queue || !c.is_queued)
+	if (!c.frag_off || !c.frame_off || !c.queue || !c.is_queued)
 		return sut_err_nomem();
 	for (size_t i = 0; i < new->n_frags; i++)
 		c.frag_off[i] = SUT_NOWHERE;

@@ -20,8 +20,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <stdint.h>
+
 #include "base/err.h"
 
+struct sut_diff;
 struct sut_frag;
 struct sut_patch;
 struct sut_reasons;
@@ -43,6 +46,10 @@ sut_check struct sut_err *sut_compose(const struct sut_resolver *resolver,
 				      const bool *replaced, struct sut_reasons *reasons,
 				      struct sut_compose_stats *stats,
 				      struct sut_patch *ret);
+
+/** May old unit @p u be replaced at all: does every entry take a jump, and does all
+ *  of its new code move? */
+bool sut_compose_can_replace(const struct sut_diff *diff, uint32_t u);
 
 /** The name that @p frag goes by: its symbol, or "fn_" and its address. */
 struct sut_frag_name {

@@ -87,7 +87,7 @@ struct sut_err *sut_composer_place(struct sut_composer *c)
 		c->stubs[i].off = text->size;
 		err = sut_buf_add(text, jump, sizeof(jump));
 	}
-	return err;
+	return err ? err : sut_composer_place_frames(c);
 }
 
 static char *copy_text(const char *text)
@@ -143,8 +143,8 @@ struct sut_err *sut_composer_reloc(struct sut_composer *c, struct sut_patch_relo
 	return err;
 }
 
-static struct sut_err *part_symbol(struct sut_composer *c, enum sut_payload_part part,
-				   uint32_t *ret)
+struct sut_err *sut_composer_part_symbol(struct sut_composer *c, enum sut_payload_part part,
+					 uint32_t *ret)
 {
 	char name[] = "";
 
@@ -249,25 +249,25 @@ struct sut_err *sut_composer_link_symbol(struct sut_composer *c, const struct su
 	case SUT_LINK_FRAG:
 		*addend = c->frag_off[link->index] + link->value -
 			  c->new->frags[link->index].start;
-		return part_symbol(c, SUT_PART_TEXT, symbol);
+		return sut_composer_part_symbol(c, SUT_PART_TEXT, symbol);
 	case SUT_LINK_TABLE:
 		for (size_t i = 0; i < c->n_tables; i++)
 			if (c->tables[i].table->vaddr == link->value)
 				*addend = c->tables[i].off;
-		return part_symbol(c, SUT_PART_RODATA, symbol);
+		return sut_composer_part_symbol(c, SUT_PART_RODATA, symbol);
 	case SUT_LINK_COPY:
 	case SUT_LINK_VARIABLE:
 		block = sut_composer_block_at(c, link->value);
 		*addend = block->off + (link->value - block->start);
-		return part_symbol(c, block->part, symbol);
+		return sut_composer_part_symbol(c, block->part, symbol);
 	case SUT_LINK_SLOT:
 	case SUT_LINK_POINTER:
 		*addend = 8 * find_word(c, link);
-		return part_symbol(c, SUT_PART_GOT, symbol);
+		return sut_composer_part_symbol(c, SUT_PART_GOT, symbol);
 	case SUT_LINK_STUB:
 		stub = find_stub(c, link);
 		*addend = stub->off;
-		return part_symbol(c, SUT_PART_TEXT, symbol);
+		return sut_composer_part_symbol(c, SUT_PART_TEXT, symbol);
 	case SUT_LINK_NONE:
 		break;
 	}
@@ -322,7 +322,7 @@ static struct sut_err *emit_site(struct sut_composer *c, const struct sut_site *
 static struct sut_err *emit_table(struct sut_composer *c, const struct sut_carried_table *t)
 {
 	uint32_t symbol;
-	struct sut_err *err = part_symbol(c, SUT_PART_TEXT, &symbol);
+	struct sut_err *err = sut_composer_part_symbol(c, SUT_PART_TEXT, &symbol);
 
 	for (uint32_t i = 0; i < t->table->n_entries && !err; i++) {
 		uint64_t to = sut_jump_table_entry(c->new, t->table, i);
@@ -379,7 +379,7 @@ static struct sut_err *emit_stub(struct sut_composer *c, const struct sut_carrie
 	if (s->old_slot) {
 		err = old_symbol(c, s->old_slot, &reloc.symbol);
 	} else {
-		err = part_symbol(c, SUT_PART_GOT, &reloc.symbol);
+		err = sut_composer_part_symbol(c, SUT_PART_GOT, &reloc.symbol);
 		reloc.addend += 8 * s->word;
 	}
 	return err ? err : sut_composer_reloc(c, reloc);
@@ -477,6 +477,8 @@ struct sut_err *sut_composer_emit(struct sut_composer *c)
 		err = emit_word(c, i);
 	for (size_t i = 0; i < c->n_stubs && !err; i++)
 		err = emit_stub(c, &c->stubs[i]);
+	if (!err)
+		err = sut_composer_emit_frames(c);
 	if (err)
 		return err;
 	if (c->patch.n_relocs)

@@ -48,21 +48,70 @@ static bool enters(const struct sut_program *p, const struct sut_unit *unit, uin
 	return false;
 }
 
+// Where the jump stands: behind the landing pad of an indirect branch (CET).
+static uint64_t jump_place(const struct sut_frag *frag)
+{
+	return frag->start + (starts_with_endbr(frag) ? 4 : 0);
+}
+
+static bool is_too_short(const struct sut_frag *frag)
+{
+	return frag->room < jump_place(frag) + jump_size;
+}
+
+static bool is_entered_inside(const struct sut_program *p, const struct sut_frag *frag)
+{
+	uint64_t at = jump_place(frag);
+
+	return enters(p, &p->units[frag->unit], at + 1, at + jump_size);
+}
+
+static bool can_move(const struct sut_program *new, const struct sut_unit *unit)
+{
+	for (size_t m = 0; m < unit->n_members; m++)
+		if (new->frags[new->members[unit->first_member + m]].is_opaque)
+			return false;
+	return !unit->has_unknown_jump;
+}
+
+bool sut_compose_can_replace(const struct sut_diff *diff, uint32_t u)
+{
+	const struct sut_pair *pair = diff->pair;
+	const struct sut_unit *unit = &pair->old->units[u];
+
+	if (diff->old_units[u].other == SUT_NO_MATCH || unit->never_returns ||
+	    !can_move(pair->new, &pair->new->units[diff->old_units[u].other]))
+		return false;
+	for (size_t m = 0; m < unit->n_members; m++) {
+		uint32_t o = pair->old->members[unit->first_member + m];
+		const struct sut_frag *frag = &pair->old->frags[o];
+		if (frag->is_plt || frag->is_opaque || frag->start == pair->old->main ||
+		    frag->start == pair->old->image->entry)
+			return false;
+		if (!frag->is_called)
+			continue;
+		uint32_t n = pair->to_new[o];
+		if (n == SUT_NO_MATCH || is_too_short(frag) ||
+		    is_entered_inside(pair->old, frag) ||
+		    !can_move(pair->new, &pair->new->units[pair->new->frags[n].unit]))
+			return false;
+	}
+	return true;
+}
+
 static struct sut_err *check_entry(struct sut_composer *c, const struct sut_frag *frag,
 				   uint64_t skip)
 {
-	const struct sut_unit *unit = &c->old->units[frag->unit];
-	uint64_t at = frag->start + skip;
 	struct sut_frag_name name = sut_frag_name(frag);
 
-	if (frag->room < at + jump_size)
+	if (is_too_short(frag))
 		return sut_reasons_add(c->reasons, SUT_SEVERITY_REFUSAL, "entry-too-short",
 				       name.text,
 				       "the old function has %lu bytes where the jump to the new "
 				       "one needs %lu; install the update and restart",
 				       (unsigned long)(frag->room - frag->start),
 				       (unsigned long)(skip + jump_size));
-	if (enters(c->old, unit, at + 1, at + jump_size))
+	if (is_entered_inside(c->old, frag))
 		return sut_reasons_add(c->reasons, SUT_SEVERITY_REFUSAL, "branch-into-entry",
 				       name.text,
 				       "old code branches back into the first bytes, where the "
@@ -96,6 +145,30 @@ static struct sut_err *check_inner_pointers(struct sut_composer *c)
 			(unsigned long)r->vaddr);
 		if (err)
 			return err;
+	}
+	return NULL;
+}
+
+// Calls from other functions into the middle of code that is replaced.
+static struct sut_err *check_inner_calls(struct sut_composer *c)
+{
+	for (size_t i = 0; i < c->old->n_frags; i++) {
+		const struct sut_frag *frag = &c->old->frags[i];
+		for (size_t r = 0; r < frag->n_refs; r++) {
+			const struct sut_ref *ref = &c->old->refs[frag->first_ref + r];
+			const struct sut_frag *to = sut_program_frag_at(c->old, ref->target);
+			if (!to || to->start == ref->target || to->unit == frag->unit ||
+			    !c->replaced[to->unit])
+				continue;
+			struct sut_err *err = sut_reasons_add(
+				c->reasons, SUT_SEVERITY_REFUSAL, "inner-pointer",
+				sut_frag_name(to).text,
+				"code at 0x%lx refers to the middle of the function; install "
+				"the update and restart",
+				(unsigned long)(frag->start + ref->off));
+			if (err)
+				return err;
+		}
 	}
 	return NULL;
 }
@@ -266,6 +339,8 @@ struct sut_err *sut_composer_entries(struct sut_composer *c)
 	struct capacities capacity = { 0 };
 	struct sut_err *err = check_inner_pointers(c);
 
+	if (!err)
+		err = check_inner_calls(c);
 	for (size_t u = 0; u < c->old->n_units && !err; u++)
 		if (c->replaced[u])
 			err = add_unit(c, &c->old->units[u], &capacity);

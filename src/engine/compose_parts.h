@@ -10,6 +10,7 @@
 #include "patch/patch.h"
 
 struct sut_compose_stats;
+struct sut_frag;
 struct sut_jump_table;
 struct sut_program;
 struct sut_reasons;
@@ -68,6 +69,13 @@ struct sut_site {
 	struct sut_link link;
 };
 
+/** Where the unwind data of a new fragment stands. */
+struct sut_frame_off {
+	uint64_t cie, fde; /**< In .eh_frame; fde SUT_NOWHERE: none. */
+	uint64_t lsda;     /**< In .gcc_except_table, if it has one. */
+	bool owns_cie;     /**< The first one with this CIE. */
+};
+
 /** One composition. Owns its arrays; borrows the resolver and the reasons. */
 struct sut_composer {
 	const struct sut_resolver *resolver;
@@ -77,6 +85,7 @@ struct sut_composer {
 	struct sut_compose_stats *stats;
 
 	uint64_t *frag_off; /**< By new fragment: offset in .text, or SUT_NOWHERE. */
+	struct sut_frame_off *frame_off; /**< By new fragment. */
 	uint32_t *queue;    /**< New units that travel, in the order found. */
 	size_t n_queue;
 	bool *is_queued; /**< By new unit. */
@@ -109,14 +118,26 @@ sut_check struct sut_err *sut_composer_refer(struct sut_composer *c, struct sut_
 /** Give data its place: blocks, tables, words and stubs. */
 sut_check struct sut_err *sut_composer_place(struct sut_composer *c);
 
-/** Collect the pointers inside the blocks from number @p from on. */
-sut_check struct sut_err *sut_composer_follow(struct sut_composer *c, size_t from);
-
 /** Write parts, symbols and relocations into the hotpatch. */
 sut_check struct sut_err *sut_composer_emit(struct sut_composer *c);
 
-/** Write unwind data for all carried fragments into .eh_frame. */
-sut_check struct sut_err *sut_composer_frames(struct sut_composer *c);
+/** Let travel what the unwind data of @p frag needs. */
+sut_check struct sut_err *sut_composer_need_frame(struct sut_composer *c,
+						  const struct sut_frag *frag);
+
+/** Give the unwind data of all carried fragments its place. */
+sut_check struct sut_err *sut_composer_place_frames(struct sut_composer *c);
+
+/** Write the relocations of the unwind data. */
+sut_check struct sut_err *sut_composer_emit_frames(struct sut_composer *c);
+
+/** Let travel what @p link needs, for data. */
+sut_check struct sut_err *sut_composer_need(struct sut_composer *c,
+					    const struct sut_link *link);
+
+/** The symbol of the start of a part. */
+sut_check struct sut_err *sut_composer_part_symbol(struct sut_composer *c,
+						   enum sut_payload_part part, uint32_t *ret);
 
 /** Write the function table and the ranges; refuse entries that take no jump. */
 sut_check struct sut_err *sut_composer_entries(struct sut_composer *c);
