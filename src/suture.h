@@ -7,13 +7,20 @@
  * The one header for programs that use the library (`pkg-config suture`). Each
  * header that it takes in explains its own part.
  *
- *     base/err.h      errors: what functions return
- *     base/buf.h      bytes that functions hand out
- *     base/file.h     whole files, read and replaced
- *     elf/image.h     a build: one ELF file as a checked model
- *     elf/deb.h       a Debian package and the ELF files in it
- *     patch/patch.h   a hotpatch: read, check, write
- *     patch/pack.h    a hotpatch packed for its way
+ *     base/err.h        errors: what functions return
+ *     base/buf.h        bytes that functions hand out
+ *     base/file.h       whole files, read and replaced
+ *     elf/image.h       a build: one ELF file as a checked model
+ *     elf/deb.h         a Debian package and the ELF files in it
+ *     engine/build.h    two builds → a verdict and a hotpatch
+ *     engine/pairing.h  the pairs of ELF files in two packages
+ *     patch/patch.h     a hotpatch: read, check, write
+ *     patch/pack.h      a hotpatch packed for its way
+ *     engine/apply.h    hotpatches → running processes
+ *     engine/revert.h   and out of them again
+ *     engine/status.h   what processes carry
+ *     engine/verify.h   whether that is as it should be
+ *     engine/crew.h     one of these on many processes, and the rows that come back
  *
  * Nothing here prints or ends the program, and there is no global state.
  */
@@ -23,5 +30,12 @@
 #include "base/file.h"
 #include "elf/deb.h"
 #include "elf/image.h"
+#include "engine/apply.h"
+#include "engine/build.h"
+#include "engine/crew.h"
+#include "engine/pairing.h"
+#include "engine/revert.h"
+#include "engine/status.h"
+#include "engine/verify.h"
 #include "patch/pack.h"
 #include "patch/patch.h"

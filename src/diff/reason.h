@@ -6,7 +6,7 @@
  *
  * What the builder has to say about a pair of files, beside the hotpatch: notes,
  * signs that a person must weigh, and why it refuses. Each has a stable code
- * (docs/safety.md lists them) and names the function that it is about.
+ * (docs/reasons.md lists them) and names the function that it is about.
  */
 
 #include <stdbool.h>

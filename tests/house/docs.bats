@@ -33,7 +33,7 @@ missing_in() {
 
 @test "each command's page names every option of its help" {
 	for command in "${commands[@]}"; do
-		mapfile -t options < <("$suture" "$command" --help | grep -oE -- '--[a-z][a-z-]+' | sort -u)
+		mapfile -t options < <("$suture" "$command" --help | grep -oE -- '--[a-z][a-z-]+' | grep -vx -- --help | sort -u)
 		((${#options[@]} == 0)) || missing_in "docs/man/suture-$command.1.scd" "${options[@]}"
 	done
 }
@@ -57,6 +57,14 @@ missing_in() {
 	mapfile -t statuses < <(sed -n 's/.*SUT_EXIT_[A-Z_]* = \([0-9]*\),.*/| \1 |/p' src/cli/command.h)
 	((${#statuses[@]} > 5))
 	missing_in docs/errors.md "${statuses[@]}"
+}
+
+@test "docs/reasons.md names every reason, and no other" {
+	mapfile -t reasons < <(cat src/diff/*.c src/engine/*.c | tr '\n' ' ' |
+		grep -oE 'SUT_SEVERITY_[A-Z]+,[[:space:]]*"[a-z-]+"' | sed 's/.*"\(.*\)"/| `\1` |/' | sort -u)
+	((${#reasons[@]} > 10))
+	missing_in docs/reasons.md "${reasons[@]}"
+	[[ $(grep -cE '^\| `[a-z-]+` \|' docs/reasons.md) == "${#reasons[@]}" ]]
 }
 
 @test "docs/format.md names every member of the metadata" {
