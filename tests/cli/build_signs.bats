@@ -1,0 +1,135 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# What `suture build` says about each class of change: two builds of a program,
+# made for the purpose by tests/pairs/build.
+
+setup_file() {
+	export PAIRS=$BATS_FILE_TMPDIR/pairs
+	"$BATS_TEST_DIRNAME/../pairs/build" "$PAIRS"
+}
+
+# Print the words of key $2 in case $1.
+value() {
+	sed -n "s/^$2: *//p" "$BATS_TEST_DIRNAME/../pairs/cases/$1/expect"
+}
+
+# Is word $1 one of the others?
+among() {
+	local word=$1 other
+	shift
+	for other; do
+		[ "$word" = "$other" ] && return 0
+	done
+	return 1
+}
+
+# Build the hotpatches of case $1 and compare with what it expects.
+judge() {
+	local case=$1 flavour suture=${SUTURE:-$BATS_TEST_DIRNAME/../../build/suture}
+	for flavour in $(cd "$PAIRS/$case" && ls -d pie so 2>/dev/null); do
+		judge_flavour "$case" "$PAIRS/$case/$flavour" "$suture"
+	done
+}
+
+judge_flavour() {
+	local case=$1 dir=$2 status=0 verdict code sections word
+	"$3" build "$dir/old" "$dir/new" -o "$dir/out.hotpatch" --json >"$dir/json" || status=$?
+	cat "$dir/json"
+	verdict=$(jq -r '.files[0].verdict' "$dir/json")
+	among "$verdict" $(value "$case" verdict)
+	case $verdict in
+	hotpatch)
+		[ "$status" -eq 0 ]
+		[ "$(jq '.files[0].functions | .changed + .added' "$dir/json")" -gt 0 ]
+		sections=$(readelf -SW "$dir/out.hotpatch" | sed -n 's/^ *\[ *[0-9]*\] \([^ ]*\).*/\1/p')
+		for word in $(value "$case" has); do
+			among "$word" $sections
+		done
+		for word in $(value "$case" has-not); do
+			! among "$word" $sections || return 1
+		done
+		;;
+	nothing)
+		[ "$status" -eq 4 ]
+		[ ! -e "$dir/out.hotpatch" ]
+		;;
+	review | refused)
+		[ "$status" -eq 3 ]
+		[ ! -e "$dir/out.hotpatch" ]
+		[ "$(value "$case" reason)" ] || return 0
+		for code in $(jq -r '.files[0].reasons[].code' "$dir/json"); do
+			among "$code" $(value "$case" reason) && return 0
+		done
+		return 1
+		;;
+	esac
+}
+
+@test "every case is judged by a test of this file" {
+	for case in $(ls "$BATS_TEST_DIRNAME/../pairs/cases"); do
+		grep -q "^@test .*{ judge $case; }\$" "$BATS_TEST_FILENAME" || {
+			echo "no test for $case"
+			return 1
+		}
+	done
+}
+
+@test "a check added to a function is a hotpatch" { judge bounds-check; }
+@test "a changed format string is a hotpatch" { judge string; }
+@test "a new function called by changed ones is a hotpatch" { judge new-function; }
+@test "a new import is a hotpatch" { judge new-import; }
+@test "a new read-only table is a hotpatch" { judge new-constants; }
+@test "changed line numbers alone are at most cosmetic" { judge assert-lines; }
+@test "a check among changed line numbers is a hotpatch" { judge assert-lines-and-check; }
+@test "a change in an inlined function is a hotpatch" { judge inlined-function; }
+@test "a parameter added to a function and its callers is a hotpatch" { judge parameter-added; }
+@test "a grown buffer on the stack is a hotpatch" { judge stack-buffer-grown; }
+@test "a changed read-only table under unchanged code is a hotpatch" { judge constant-table; }
+@test "a jump table with one more case is a hotpatch" { judge jump-table; }
+@test "a new static array goes into the payload" { judge new-variable; }
+@test "a new static variable in what was padding goes into the payload" { judge new-variable-in-padding; }
+@test "static variables that change places are no change" { judge variables-reordered; }
+@test "a changed string that nothing refers to is no change" { judge unused-string; }
+@test "another build-id is no change" { judge build-id; }
+@test "the same file is no change" { judge same; }
+@test "a field inserted into a structure waits for review" { judge field-inserted; }
+@test "a field appended to a structure waits for review" { judge field-appended; }
+@test "a field appended to a structure from the program's own allocator waits for review" { judge field-appended-own-allocator; }
+@test "a widened field waits for review" { judge field-widened; }
+@test "a field inserted into a structure with a flexible end waits for review" { judge field-in-hash-entry; }
+@test "a field inserted into a structure on the stack waits for review" { judge field-of-stack-object; }
+@test "a moved bit-field waits for review" { judge bit-field-moved; }
+@test "a grown allocation waits for review" { judge allocation-grown; }
+@test "a renumbered enumeration waits for review" { judge enum-renumbered; }
+@test "a changed constructor waits for review" { judge constructor; }
+@test "a changed main waits for review" { judge main; }
+@test "a changed event loop waits for review" { judge event-loop; }
+@test "a changed writable table is noticed" { judge initialised-table; }
+@test "a changed first value of a variable is noticed" { judge initialised-variable; }
+@test "a changed pointer in a table is noticed" { judge pointer-table; }
+@test "a table of pointers with one more entry is rebuilt or waits for review" { judge pointer-table-grown; }
+@test "a grown section between its edges is noticed" { judge section-set; }
+@test "a changed thread-local layout is noticed" { judge thread-local; }
+@test "a function too short for a jump is refused" { judge short-function; }
+@test "a table of labels is followed or refused" { judge computed-goto; }
+@test "a build with other optimisation is refused as too different" { judge other-optimisation; }
+@test "C++: a check in a function that throws is a hotpatch" { judge cxx-exception; }
+@test "C++: a new virtual function is noticed" { judge cxx-virtual-function; }
+@test "C++: a new override of a virtual function is noticed" { judge cxx-virtual-override; }
+@test "C++: a member inserted into a class waits for review" { judge cxx-field; }
+@test "a changed number in a table with pointers is noticed" { judge pointer-table-number; }
+@test "a changed string that only a table refers to is noticed" { judge string-in-table; }
+@test "a changed floating-point constant is a hotpatch" { judge float-constant; }
+@test "a grown static buffer never lets new code write into the old one" { judge static-buffer-grown; }
+@test "a grown static structure that reaches into its neighbour is noticed" { judge static-object-grown; }
+@test "grown elements of an array on the heap are noticed" { judge array-element-grown; }
+@test "swapped fields wait for review" { judge fields-swapped; }
+@test "a removed field waits for review" { judge field-removed; }
+@test "a renumbered enumeration that data hold is noticed" { judge enum-level; }
+@test "another callee in the same bytes is a hotpatch" { judge other-callee; }
+@test "another variable in the same bytes is a hotpatch" { judge other-variable; }
+@test "a new constructor is noticed" { judge new-constructor; }
+@test "a changed resolver of an indirect function is noticed" { judge ifunc-resolver; }
+@test "one changed limit is no refusal" { judge limit-changed; }
+@test "a function's own static variables keep their place and value" { judge private-variables; }
+@test "a function's own initialised static variables keep their place and value" { judge private-variables-initialised; }
