@@ -5,7 +5,7 @@
 
 setup() {
 	here=$BATS_TEST_DIRNAME
-	dump=${IMAGE_DUMP:-$here/../../build/image-dump}
+	dump=$(dirname "${SUTURE:-$here/../../build/suture}")/image-dump
 	tmp=$BATS_TEST_TMPDIR
 }
 
