@@ -16,7 +16,7 @@
 #include "engine/pairing.h"
 #include "patch/pack.h"
 
-enum { OPT_ADVISORY = 256, OPT_ACCEPT, OPT_JSON, OPT_PACK, OPT_EVERY };
+enum { OPT_ADVISORY = 256, OPT_ACCEPT, OPT_JSON, OPT_PACK, OPT_EVERY, OPT_LEAVE };
 
 /** What the command line asks for. Owns the acceptances; borrows argv. */
 struct request {
@@ -24,7 +24,7 @@ struct request {
 	const char *out;
 	bool json;
 	bool pack; /**< Write the packed form. */
-	const char **advisories;
+	const char **advisories, **left;
 	struct sut_acceptance *acceptances;
 	struct sut_build_options options;
 };
@@ -32,6 +32,7 @@ struct request {
 static void request_deinit(struct request *r)
 {
 	free(r->advisories);
+	free(r->left);
 	free(r->acceptances);
 }
 
@@ -60,6 +61,7 @@ static struct sut_err *read_options(int argc, char **argv, struct request *r)
 		{ "output", required_argument, NULL, 'o' },
 		{ "json", no_argument, NULL, OPT_JSON },
 		{ "every-function", no_argument, NULL, OPT_EVERY },
+		{ "leave", required_argument, NULL, OPT_LEAVE },
 		{ "pack", no_argument, NULL, OPT_PACK },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -68,7 +70,8 @@ static struct sut_err *read_options(int argc, char **argv, struct request *r)
 
 	r->advisories = calloc(argc + 1, sizeof(*r->advisories));
 	r->acceptances = calloc(argc + 1, sizeof(*r->acceptances));
-	if (!r->advisories || !r->acceptances)
+	r->left = calloc(argc + 1, sizeof(*r->left));
+	if (!r->advisories || !r->left || !r->acceptances)
 		return sut_err_nomem();
 	for (;;) {
 		err = sut_ui_option(argc, argv, "o:", longs, &option);
@@ -80,6 +83,8 @@ static struct sut_err *read_options(int argc, char **argv, struct request *r)
 			r->json = true;
 		else if (option == OPT_EVERY)
 			r->options.every_function = true;
+		else if (option == OPT_LEAVE)
+			r->left[r->options.n_left++] = optarg;
 		else if (option == OPT_PACK)
 			r->pack = true;
 		else if (option == OPT_ADVISORY)
@@ -100,6 +105,7 @@ static struct sut_err *read_options(int argc, char **argv, struct request *r)
 	r->paths[0] = argv[optind];
 	r->paths[1] = argv[optind + 1];
 	r->options.advisories = r->advisories;
+	r->options.left = r->left;
 	r->options.acceptances = r->acceptances;
 	return NULL;
 }

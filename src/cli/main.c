@@ -17,6 +17,7 @@ static const char build_usage[] =
 	"      --advisory ID       an advisory that the update fixes (may be repeated)\n"
 	"      --accept CODE[:FUNCTION]=WHY\n"
 	"                          accept a sign that waits for review, with the reason\n"
+	"      --leave FUNCTION    leave a changed function as it is (may be repeated)\n"
 	"      --every-function    replace unchanged functions too: a stress test of the\n"
 	"                          builder, not for use on a system that matters\n"
 	"      --pack              write the form that travels: packed with zstd, which every\n"

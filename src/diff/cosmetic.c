@@ -33,6 +33,8 @@ static struct sut_view word_at(const char *text, size_t at)
 		start--;
 	while (text[end] && is_version_char(text[end]))
 		end++;
+	while (end > at && strchr(":.-", text[end - 1]))
+		end--; // Punctuation behind it.
 	return (struct sut_view){ (const uint8_t *)text + start, end - start };
 }
 

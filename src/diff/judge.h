@@ -48,4 +48,9 @@ sut_check struct sut_err *sut_judge(const struct sut_diff *diff, struct sut_judg
  *  another unit? */
 bool sut_unit_is_entered(const struct sut_program *p, uint32_t u);
 
+/** The name of unit @p u of @p p, that of its first entry: its symbol, or "fn_" and
+ *  its address, written to @p buffer, which is returned. */
+const char *sut_unit_name(const struct sut_program *p, uint32_t u, char *buffer,
+			  size_t size);
+
 void sut_judgement_deinit(struct sut_judgement *judgement);

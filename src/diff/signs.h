@@ -36,6 +36,3 @@ sut_check struct sut_err *sut_signs_data(const struct sut_evidence *e);
 /** Life: functions that never end, start-up code, new functions that only stored
  *  pointers lead to. Takes what cannot be replaced out of the judgement. */
 sut_check struct sut_err *sut_signs_life(const struct sut_evidence *e);
-
-/** The name of old unit @p u: its first entry's. */
-const char *sut_unit_name(const struct sut_program *p, uint32_t u, char *buffer, size_t size);

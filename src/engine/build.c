@@ -142,6 +142,36 @@ static void replace_every(struct work *w)
 	}
 }
 
+// Functions that somebody asked to leave as they are: the hotpatch says so.
+static struct sut_err *leave(struct work *w, const struct sut_build_options *options,
+			     struct sut_build *build)
+{
+	struct sut_judgement *j = &w->judgement;
+	const struct sut_program *old = &w->programs[0];
+	char name[128];
+
+	for (size_t i = 0; i < options->n_left; i++) {
+		bool is_found = false;
+		for (uint32_t u = 0; u < old->n_units; u++) {
+			if (!j->replaced[u] ||
+			    strcmp(sut_unit_name(old, u, name, sizeof(name)), options->left[i]) != 0)
+				continue;
+			j->replaced[u] = false;
+			j->n_replaced--;
+			is_found = true;
+			struct sut_err *err = sut_reasons_add(
+				&build->reasons, SUT_SEVERITY_NOTE, "left", name,
+				"the function has changed, and was left as it is on request");
+			if (err)
+				return err;
+		}
+		if (!is_found)
+			return sut_err(SUT_E_USAGE, "--leave %s: no such function is replaced",
+				       options->left[i]);
+	}
+	return NULL;
+}
+
 static void count(const struct work *w, struct sut_build *build)
 {
 	build->n_functions = w->judgement.n_functions;
@@ -187,6 +217,8 @@ static struct sut_err *finish(struct work *w, const struct sut_build_side *old,
 
 	if (!err && options->every_function)
 		replace_every(w);
+	if (!err)
+		err = leave(w, options, build);
 	if (!err)
 		count(w, build);
 	if (!err && w->judgement.n_replaced)

@@ -46,6 +46,8 @@ struct sut_build_options {
 	size_t n_advisories;
 	const struct sut_acceptance *acceptances;
 	size_t n_acceptances;
+	const char *const *left; /**< Names of functions to leave as they are. */
+	size_t n_left;
 	bool every_function; /**< Replace identical functions too, wherever that is
 			      *  possible: a stress test of the builder. */
 };
