@@ -20,7 +20,7 @@ static const char build_usage[] =
 	"      --leave FUNCTION    leave a changed function as it is (may be repeated)\n"
 	"      --every-function    replace unchanged functions too: a stress test of the\n"
 	"                          builder, not for use on a system that matters\n"
-	"      --pack              write the form that travels: packed with zstd, which every\n"
+	"      --pack              write the form that travels: packed with xz, which every\n"
 	"                          command reads too\n"
 	"      --json              print what was found as JSON\n"
 	"      --help              print this text\n"

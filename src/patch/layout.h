@@ -25,7 +25,7 @@
 #define SUT_MAX_NAME_SIZE    4096
 #define SUT_MAX_NAMES_SIZE   (UINT64_C(64) << 20)
 #define SUT_MAX_META_SIZE    (16u << 20)
-#define SUT_MAX_FILE_SIZE    (UINT64_C(256) << 20)
+#define SUT_MAX_FILE_SIZE    (UINT64_C(128) << 20)
 
 #define SUT_SECTION_FUNCTIONS ".suture.functions"
 #define SUT_SECTION_RANGES    ".suture.ranges"

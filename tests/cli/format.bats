@@ -112,7 +112,7 @@ built_pair() {
 	built_pair --pack
 	mv p.hotpatch packed
 	built_pair
-	zstd -q -d -c packed | cmp - p.hotpatch
+	xz -dc packed | cmp - p.hotpatch
 	(($(stat -c %s packed) < $(stat -c %s p.hotpatch) * 6 / 10))
 	"$suture" show --json p.hotpatch | jq 'del(.size)' >plain.json
 	"$suture" show --json packed | jq 'del(.size)' | cmp - plain.json
