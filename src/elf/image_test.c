@@ -199,6 +199,8 @@ TEST(image, says_what_it_does_not_support)
 {
 	struct tiny t = tiny_elf();
 
+	t.segments[TINY_TEXT].p_filesz = 0;
+	expect_unsupported(&t, "a debug file");
 	t.header.e_type = ET_REL;
 	expect_unsupported(&t, "a relocatable object file");
 	t.header.e_type = ET_CORE;

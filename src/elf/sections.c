@@ -93,6 +93,10 @@ static struct sut_err *index_loads(struct sut_image *image)
 
 		if (s->type != PT_LOAD || s->mem_size == 0)
 			continue;
+		// What objcopy --only-keep-debug leaves of the code.
+		if (s->flags & PF_X && s->file_size == 0)
+			return sut_err(SUT_E_UNSUPPORTED,
+				       "a debug file: its code is not in it");
 		// The gABI wants them ascending; the lookups rely on it.
 		if (s->vaddr < end)
 			return sut_err(SUT_E_FORMAT,
