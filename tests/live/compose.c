@@ -335,6 +335,7 @@ static int put_out(struct compose *c, const char *path)
 
 	check(sut_patch_write(&c->patch, &buf));
 	check(sut_file_write(path, sut_buf_view(&buf)));
+	sut_buf_deinit(&buf);
 	return 0;
 }
 
