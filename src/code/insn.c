@@ -223,6 +223,24 @@ bool sut_insn_writes(struct sut_view code, uint8_t reg)
 	return false;
 }
 
+bool sut_insn_reads_wide(struct sut_view code, uint8_t reg)
+{
+	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+	unsigned n = decode_operands(code, operands);
+	ZydisRegister wanted = ZYDIS_REGISTER_RAX + reg;
+
+	for (unsigned i = 0; i < n; i++) {
+		const ZydisDecodedOperand *o = &operands[i];
+		if (o->type == ZYDIS_OPERAND_TYPE_REGISTER && o->reg.value == wanted &&
+		    o->actions & ZYDIS_OPERAND_ACTION_MASK_READ)
+			return true;
+		if (o->type == ZYDIS_OPERAND_TYPE_MEMORY &&
+		    (o->mem.base == wanted || o->mem.index == wanted))
+			return true;
+	}
+	return false;
+}
+
 uint32_t sut_insn_access_size(struct sut_view code)
 {
 	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];

@@ -85,6 +85,9 @@ uint32_t sut_insn_access_size(struct sut_view code);
  *  part of it? */
 bool sut_insn_writes(struct sut_view code, uint8_t reg);
 
+/** Does the instruction at @p code read all 64 bits of general register @p reg? */
+bool sut_insn_reads_wide(struct sut_view code, uint8_t reg);
+
 /** The displacement of @p insn, sign-extended; @p code is its fragment. 0 when
  *  it has none. */
 int64_t sut_insn_disp(const struct sut_insn *insn, struct sut_view code);

@@ -144,6 +144,26 @@ static bool sets_argument(const struct sut_insn *insn)
 	return false;
 }
 
+// Does the code behind the call at `at` take its result for a pointer?
+static bool uses_pointer(const struct side *s, size_t at)
+{
+	/** Instructions behind a call in which its result is picked up. */
+	static const size_t distance = 4;
+
+	if (s->insns[at].flow == SUT_FLOW_JUMP)
+		return true; // A tail call: the caller's caller uses it.
+	for (size_t i = at + 1; i < s->frag->n_insns && i <= at + distance; i++) {
+		struct sut_view code;
+		if (!sut_view_cut(s->frag->code, s->insns[i].off, s->insns[i].size, &code))
+			return false;
+		if (sut_insn_reads_wide(code, 0))
+			return true;
+		if (sut_insn_writes(code, 0))
+			return false;
+	}
+	return false;
+}
+
 /** Whom a constant is handed to. */
 enum receiver {
 	RECEIVER_NONE,
@@ -161,8 +181,9 @@ static enum receiver find_receiver(const struct side *s, size_t at)
 		if (flow == SUT_FLOW_INDIRECT_CALL)
 			return RECEIVER_CALL;
 		if ((flow == SUT_FLOW_CALL || flow == SUT_FLOW_JUMP) && ref)
-			return sut_is_allocator(s->p, ref->target) ? RECEIVER_ALLOCATOR :
-								     RECEIVER_CALL;
+			return sut_is_allocator(s->p, ref->target) && uses_pointer(s, i) ?
+				       RECEIVER_ALLOCATOR :
+				       RECEIVER_CALL;
 		if (flow != SUT_FLOW_NEXT)
 			return RECEIVER_NONE;
 	}

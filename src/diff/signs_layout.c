@@ -20,6 +20,7 @@
 #include "diff/signs.h"
 #include "elf/image.h"
 
+#include <Zydis/Zydis.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -146,6 +147,55 @@ static bool reaches(const struct sut_evidence *e, int64_t low, int64_t high)
 	return false;
 }
 
+static bool scales_by(const struct sut_program *p, uint32_t u, int64_t factor)
+{
+	const struct sut_unit *unit = &p->units[u];
+
+	for (size_t m = 0; m < unit->n_members; m++) {
+		const struct sut_frag *frag = &p->frags[p->members[unit->first_member + m]];
+		for (size_t i = 0; i < frag->n_insns; i++) {
+			const struct sut_insn *insn = &p->insns[frag->first_insn + i];
+			int64_t value = sut_insn_imm(insn, frag->code);
+			if (insn->mnemonic == ZYDIS_MNEMONIC_SHL && value > 0 && value < 32)
+				value = INT64_C(1) << value;
+			else if (insn->mnemonic != ZYDIS_MNEMONIC_IMUL)
+				continue;
+			if (value == factor)
+				return true;
+		}
+	}
+	return false;
+}
+
+// An element of an array that grew: one function steps by the new size instead of
+// the old, another one no longer multiplies by the old.
+static struct sut_err *find_stride(const struct sut_evidence *e, uint32_t u)
+{
+	const struct sut_explanation *why = &e->why[u];
+	const struct sut_pair *pair = e->diff->pair;
+	char name[128];
+
+	for (size_t i = 0; i < kept(why->n_constants); i++) {
+		struct sut_shift shift = why->constants[i];
+		if (shift.from < 8 || shift.to <= shift.from ||
+		    shift.to - shift.from > max_growth)
+			continue;
+		for (uint32_t o = 0; o < pair->old->n_units; o++) {
+			if (o == u || !counts(e, o) || !scales_by(pair->old, o, shift.from) ||
+			    scales_by(pair->new, e->diff->old_units[o].other, shift.from))
+				continue;
+			return sut_reasons_add(
+				e->reasons, SUT_SEVERITY_SIGN, "layout",
+				sut_unit_name(pair->old, u, name, sizeof(name)),
+				"elements of an array seem to take %ld bytes instead of %ld: "
+				"arrays that live now have the old size; debug data, or knowing "
+				"that none outlives the patch, settles it",
+				(long)shift.to, (long)shift.from);
+		}
+	}
+	return NULL;
+}
+
 static struct sut_err *add_allocation(const struct sut_evidence *e, uint32_t u,
 				      struct sut_shift shift, const char *evidence)
 {
@@ -205,6 +255,45 @@ static struct sut_err *find_constants(const struct sut_evidence *e, uint32_t u)
 	return NULL;
 }
 
+// Does code of the new program refer to an address in (low, high)?
+static bool is_referred_to(const struct sut_program *new, uint64_t low, uint64_t high)
+{
+	return sut_program_next_target(new, low) < high;
+}
+
+// A static object that grew: the gap behind it did, nobody refers to the new part by
+// address, and new code reaches there by an offset.
+static struct sut_err *find_static_growth(const struct sut_evidence *e)
+{
+	const struct sut_map *map = &e->diff->pair->forward;
+	const struct sut_pair *pair = e->diff->pair;
+	struct sut_err *err = NULL;
+
+	for (size_t i = 0; i + 1 < map->n_entries && !err; i++) {
+		const struct sut_map_entry *a = &map->entries[i], *b = a + 1;
+		int64_t old_gap = b->from - a->from, new_gap = b->to - a->to;
+		struct sut_place place;
+		char name[32];
+
+		sut_place_find(pair->old, a->from, &place);
+		if ((place.kind != SUT_PLACE_DATA && place.kind != SUT_PLACE_BSS) ||
+		    b->to <= a->to || new_gap <= old_gap || old_gap < 16 ||
+		    sut_image_section_at(pair->new->image, a->to) !=
+			    sut_image_section_at(pair->new->image, b->to) ||
+		    is_referred_to(pair->new, a->to, b->to) ||
+		    !reaches(e, old_gap - 15, new_gap))
+			continue;
+		snprintf(name, sizeof(name), "data_%lx", (unsigned long)a->from);
+		err = sut_reasons_add(
+			e->reasons, SUT_SEVERITY_SIGN, "layout", name,
+			"the variable at 0x%lx seems to have grown: %ld bytes up to the next one "
+			"became %ld, and new code uses offsets there, which hold something else "
+			"in processes that run now",
+			(unsigned long)a->from, (long)old_gap, (long)new_gap);
+	}
+	return err;
+}
+
 struct sut_err *sut_signs_layout(const struct sut_evidence *e)
 {
 	struct sut_err *err = NULL;
@@ -216,10 +305,12 @@ struct sut_err *sut_signs_layout(const struct sut_evidence *e)
 		err = find_offsets(e, u);
 		if (!err && e->reasons->n == before)
 			err = find_masks(e, u);
+		if (!err && e->reasons->n == before)
+			err = find_stride(e, u);
 		if (!err)
 			err = find_allocations(e, u);
 		if (!err)
 			err = find_constants(e, u);
 	}
-	return err;
+	return err ? err : find_static_growth(e);
 }

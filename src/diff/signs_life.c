@@ -26,6 +26,14 @@ static uint32_t unit_at(const struct sut_program *p, uint64_t vaddr)
 	return frag && frag->start == vaddr ? frag->unit : SUT_NO_MATCH;
 }
 
+// Did the function at old address `from` become the one at new address `to`?
+static bool is_successor(const struct sut_evidence *e, uint64_t from, uint64_t to)
+{
+	uint32_t o = unit_at(e->diff->pair->old, from), n = unit_at(e->diff->pair->new, to);
+
+	return o != SUT_NO_MATCH && n != SUT_NO_MATCH && e->diff->old_units[o].other == n;
+}
+
 static bool only_texts(const struct sut_explanation *why)
 {
 	return why->is_same_skeleton && !why->n_masks && !why->n_sizes && !why->n_arguments &&
@@ -134,6 +142,59 @@ static struct sut_err *check_startup(const struct sut_evidence *e, const bool *i
 			       "one prepared stays until the program restarts");
 }
 
+// Lists of constructors: each of the new build must have its like in the old one.
+static struct sut_err *check_constructors(const struct sut_evidence *e)
+{
+	const struct sut_pair *pair = e->diff->pair;
+	const struct sut_image *old = pair->old->image, *new = pair->new->image;
+	size_t n_new = 0;
+
+	for (size_t i = sut_image_reloc_from(new, new->init_array);
+	     i < new->n_relocs && new->relocs[i].vaddr < new->init_array + new->init_array_size;
+	     i++) {
+		bool has_like = false;
+		for (size_t k = sut_image_reloc_from(old, old->init_array);
+		     k < old->n_relocs &&
+		     old->relocs[k].vaddr < old->init_array + old->init_array_size;
+		     k++)
+			has_like |= sut_address_same(pair, old->relocs[k].addend,
+						     new->relocs[i].addend) ||
+				    is_successor(e, old->relocs[k].addend,
+						 new->relocs[i].addend);
+		n_new += !has_like;
+	}
+	if (!n_new && new->init_array_size == old->init_array_size)
+		return NULL;
+	return sut_reasons_add(e->reasons, SUT_SEVERITY_SIGN, "startup", NULL,
+			       "the new build has other constructors (%zu new ones): programs that "
+			       "run now have not called them",
+			       n_new);
+}
+
+// A resolver has run when the module was loaded, or at the first call.
+static struct sut_err *check_resolvers(const struct sut_evidence *e)
+{
+	const struct sut_program *old = e->diff->pair->old;
+	struct sut_err *err = NULL;
+	char name[128];
+
+	for (size_t i = 0; i < old->image->n_relocs && !err; i++) {
+		const struct sut_reloc *r = &old->image->relocs[i];
+		const struct sut_symbol *s = sut_place_symbol(old, r);
+		bool is_ifunc = s && s->type == STT_GNU_IFUNC && s->section != SHN_UNDEF;
+		uint32_t u = r->type == R_X86_64_IRELATIVE ? unit_at(old, r->addend) :
+			     is_ifunc			    ? unit_at(old, s->vaddr) :
+							      SUT_NO_MATCH;
+		if (u != SUT_NO_MATCH && e->judgement->replaced[u])
+			err = sut_reasons_add(
+				e->reasons, SUT_SEVERITY_SIGN, "startup",
+				sut_unit_name(old, u, name, sizeof(name)),
+				"this function chose an implementation when the module was loaded, "
+				"and the choice stays until the program restarts");
+	}
+	return err;
+}
+
 // Is new unit n entered by stored pointers only, which changed code hands out?
 static bool is_handed_out(const struct sut_program *new, const struct sut_frag *entry)
 {
@@ -182,6 +243,10 @@ struct sut_err *sut_signs_life(const struct sut_evidence *e)
 		if (!err)
 			err = check_startup(e, is_startup, u);
 	}
+	if (!err)
+		err = check_constructors(e);
+	if (!err)
+		err = check_resolvers(e);
 	for (uint32_t n = 0; n < pair->new->n_units && !err; n++)
 		err = check_handed_out(e, n);
 	return err;
