@@ -61,7 +61,7 @@ static struct sut_err *plan_module(struct work *work, const struct sut_patch *pa
 					     sizeof(*work->plans));
 
 	if (!err)
-		err = sut_plan_init(&work->target.now.process, patch, module, &work->target.traces,
+		err = sut_plan_init(&work->target.now, patch, module, &work->target.traces,
 				    &work->plans[work->n_plans]);
 	if (!err)
 		work->n_plans++;

@@ -74,7 +74,7 @@ static struct sut_err *verify_module(struct sut_target *target, const struct sut
 {
 	_cleanup_(sut_plan_deinit) struct sut_plan plan = { 0 };
 	// A plan reads the module's functions and compares them with the file.
-	struct sut_err *err = sut_plan_init(&target->now.process, patch, module, &target->traces, &plan);
+	struct sut_err *err = sut_plan_init(&target->now, patch, module, &target->traces, &plan);
 
 	if (!err && !plan.is_standing)
 		err = sut_err(SUT_E_MISMATCH, "%s is not applied",
@@ -82,7 +82,7 @@ static struct sut_err *verify_module(struct sut_target *target, const struct sut
 	if (!err)
 		err = verify_trace(target, &plan.trace);
 	if (!err)
-		err = sut_plan_verify(&plan, &target->now.process);
+		err = sut_plan_verify(&plan, &target->now);
 	return err;
 }
 

@@ -11,12 +11,12 @@
 #include "live/link.h"
 #include "live/switch.h"
 #include "patch/patch.h"
-#include "process/process.h"
+#include "process/snapshot.h"
 
 void sut_plan_deinit(struct sut_plan *plan)
 {
 	sut_layout_deinit(&plan->layout);
-	free(plan->imports);
+	sut_imports_deinit(&plan->imports);
 	sut_trace_deinit(&plan->trace);
 	*plan = (struct sut_plan){ 0 };
 }
@@ -223,20 +223,14 @@ static struct sut_err *init_fresh(struct sut_plan *plan, struct sut_process *pro
 {
 	struct sut_err *err = draft_trace(plan->patch, &plan->module, &plan->trace);
 
-	if (!err)
-		err = read_old_entries(plan, process);
-	if (!err)
-		err = sut_layout_init(plan->patch, sut_trace_size(&plan->trace), &plan->layout);
-	if (err)
-		return err;
-	plan->imports = calloc(plan->patch->n_symbols + 1, sizeof(*plan->imports));
-	return plan->imports ? NULL : sut_err_nomem();
+	return err ? err : read_old_entries(plan, process);
 }
 
-struct sut_err *sut_plan_init(struct sut_process *process, const struct sut_patch *patch,
+struct sut_err *sut_plan_init(struct sut_snapshot *snapshot, const struct sut_patch *patch,
 			      const struct sut_module *module, const struct sut_traces *traces,
 			      struct sut_plan *ret)
 {
+	struct sut_process *process = &snapshot->process;
 	_cleanup_(sut_plan_deinit) struct sut_plan plan = { .patch = patch, .module = *module };
 	struct sut_err *err = check_ranges(&plan, process, traces);
 
@@ -246,6 +240,10 @@ struct sut_err *sut_plan_init(struct sut_process *process, const struct sut_patc
 		err = take_up(&plan, traces);
 	if (!err && !plan.is_standing)
 		err = init_fresh(&plan, process);
+	if (!err)
+		err = sut_layout_init(patch, sut_trace_size(&plan.trace), &plan.layout);
+	if (!err)
+		err = sut_imports_init(snapshot, module, patch, &plan.imports);
 	if (err)
 		return err;
 	*ret = plan;
@@ -267,7 +265,7 @@ struct sut_err *sut_plan_place(struct sut_plan *plan, const struct sut_maps *map
 		return err;
 	plan->start = start;
 	plan->is_mapped = true;
-	return NULL;
+	return sut_imports_call(&plan->imports, plan->patch, borrow);
 }
 
 static void make_redirect(struct sut_trace_function *f)
@@ -290,7 +288,7 @@ static struct sut_err *finish_trace(struct sut_plan *plan, struct sut_view paylo
 	for (size_t i = 0; i < trace->n_functions; i++) {
 		trace->functions[i].target =
 			sut_link_address(plan->patch, l, plan->start, plan->module.base,
-					 plan->imports, plan->patch->functions[i].symbol);
+					 plan->imports.at, plan->patch->functions[i].symbol);
 		make_redirect(&trace->functions[i]);
 	}
 	for (size_t i = 0; i < trace->n_parts; i++) {
@@ -310,7 +308,7 @@ struct sut_err *sut_plan_write(struct sut_plan *plan, struct sut_process *proces
 	_cleanup_(sut_buf_deinit) struct sut_buf payload = { 0 };
 	_cleanup_(sut_buf_deinit) struct sut_buf trace = { 0 };
 	struct sut_err *err = sut_link(plan->patch, &plan->layout, plan->start, plan->module.base,
-				       plan->imports, &payload);
+				       plan->imports.at, &payload);
 
 	if (!err)
 		err = finish_trace(plan, sut_buf_view(&payload));
@@ -341,25 +339,47 @@ static struct sut_err *compare_part(const struct sut_trace_part *part, const uin
 	return err;
 }
 
-struct sut_err *sut_plan_verify(struct sut_plan *plan, struct sut_process *process)
+// Only the target can tell where an IFUNC leads, and it was asked when the payload
+// was placed. Its word stands in the payload; the code it names must be in the
+// library that defines it.
+static struct sut_err *read_resolved(struct sut_plan *plan, struct sut_snapshot *snapshot)
+{
+	for (size_t i = 0; i < plan->patch->n_relocs; i++) {
+		const struct sut_patch_reloc *r = &plan->patch->relocs[i];
+		uint64_t value, at = plan->start + plan->layout.parts[r->part] + r->off;
+		if (!plan->imports.is_resolver[r->symbol] || r->type != R_X86_64_64)
+			continue;
+		struct sut_err *err = sut_process_peek(&snapshot->process, (struct sut_addr){ at },
+						       &value, sizeof(value));
+		if (err)
+			return err;
+		const struct sut_module *module =
+			sut_modules_at(&snapshot->modules, plan->imports.at[r->symbol]);
+		value -= r->addend;
+		if (!module || !sut_span_has(module->span, value))
+			return sut_err(SUT_E_MISMATCH, "%s at 0x%lx does not lead to its library",
+				       plan->patch->symbols[r->symbol].name, (unsigned long)at);
+		plan->imports.at[r->symbol] = value;
+	}
+	return NULL;
+}
+
+struct sut_err *sut_plan_verify(struct sut_plan *plan, struct sut_snapshot *snapshot)
 {
 	_cleanup_(sut_buf_deinit) struct sut_buf payload = { 0 };
-	struct sut_layout *l = &plan->layout;
-	struct sut_err *err = sut_layout_init(plan->patch, sut_trace_size(&plan->trace), l);
+	const struct sut_layout *l = &plan->layout;
 
-	if (err)
-		return err;
 	if (plan->trace.n_parts != plan->patch->n_parts ||
 	    plan->trace.rw.end - plan->trace.ro.start != sut_layout_size(l))
 		return sut_err(SUT_E_MISMATCH, "the trace is not of this hotpatch");
-	plan->imports = calloc(plan->patch->n_symbols + 1, sizeof(*plan->imports));
-	if (!plan->imports)
-		return sut_err_nomem();
-	err = sut_link(plan->patch, l, plan->start, plan->module.base, plan->imports, &payload);
+	struct sut_err *err = read_resolved(plan, snapshot);
+	if (!err)
+		err = sut_link(plan->patch, l, plan->start, plan->module.base,
+			       plan->imports.at, &payload);
 	for (size_t i = 0; i < plan->trace.n_parts && !err; i++)
 		if (!plan->trace.parts[i].is_writable)
 			err = compare_part(&plan->trace.parts[i], payload.data + l->parts[i],
-					   process);
+					   &snapshot->process);
 	return err;
 }
 

@@ -13,6 +13,7 @@
  * up where it is: then there is nothing to place or write.
  */
 
+#include "live/imports.h"
 #include "live/place.h"
 #include "live/trace.h"
 
@@ -25,7 +26,7 @@ struct sut_plan {
 	struct sut_module module;
 	struct sut_layout layout;
 	uint64_t start;          /**< Of the payload; 0: no place yet. */
-	uint64_t *imports;       /**< Remote address of each symbol that is an import. */
+	struct sut_imports imports;
 	struct sut_trace trace;  /**< As it stands in the target, or will. */
 	bool is_standing;        /**< The payload is complete in the target. */
 	enum sut_trace_state state_before; /**< When it stood there at the beginning. */
@@ -34,13 +35,14 @@ struct sut_plan {
 
 /** Plan to put @p patch into @p module. @p traces is what stands in the target.
  *  SUT_E_MISMATCH when the module's code is not what the hotpatch was made for. */
-sut_check struct sut_err *sut_plan_init(struct sut_process *process,
+sut_check struct sut_err *sut_plan_init(struct sut_snapshot *snapshot,
 					const struct sut_patch *patch,
 					const struct sut_module *module,
 					const struct sut_traces *traces, struct sut_plan *ret);
 void sut_plan_deinit(struct sut_plan *plan);
 
-/** Choose a place and map the payload's memory. */
+/** Choose a place, map the payload's memory, and have the target resolve what only
+ *  it can. */
 sut_check struct sut_err *sut_plan_place(struct sut_plan *plan, const struct sut_maps *maps,
 					 struct sut_borrow *borrow);
 
@@ -54,7 +56,7 @@ sut_check struct sut_err *sut_plan_add(const struct sut_plan *plan, struct sut_p
 
 /** Link the payload of a plan that stands in the target once more, and compare
  *  every byte of its code and constants. SUT_E_MISMATCH when one differs. */
-sut_check struct sut_err *sut_plan_verify(struct sut_plan *plan, struct sut_process *process);
+sut_check struct sut_err *sut_plan_verify(struct sut_plan *plan, struct sut_snapshot *snapshot);
 
 /** How many redirects of @p trace stand in the target; SUT_E_MISMATCH when a
  *  function's entry is neither the old one nor redirected. */
