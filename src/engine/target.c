@@ -118,6 +118,17 @@ struct sut_err *sut_target_borrow(struct sut_target *t, sut_borrowed_fn work, vo
 	return err;
 }
 
+// How long threads may take to stop. Twice what busy threads need on one processor
+// (a hundred need 19 ms on two), and more with each try; one thread that sleeps
+// uninterruptibly must not hold up all others for long.
+static uint64_t stop_limit(size_t n_threads, size_t n_tries)
+{
+	uint64_t limit = (10 * millisecond + n_threads * millisecond / 2)
+			 << (n_tries < 6 ? n_tries : 6);
+
+	return limit < 500 * millisecond ? limit : 500 * millisecond;
+}
+
 // Tries come quickly at first: most threads leave a function at once. Later the
 // target deserves its rest.
 static uint64_t next_wait(uint64_t wait)
@@ -141,7 +152,9 @@ struct sut_err *sut_target_switch(struct sut_target *t, struct sut_switch *s, ui
 		struct sut_switch_result result;
 		err = sut_process_maps(&t->now.process, &maps);
 		if (!err)
-			err = sut_switch_try(s, &t->tracer, &quiet, &result);
+			err = sut_switch_try(s, &t->tracer, &quiet,
+					     stop_limit(t->now.facts.n_threads, story.n_tries),
+					     &result);
 		story.n_tries++;
 		if (err)
 			break;

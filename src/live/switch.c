@@ -8,10 +8,6 @@
 #include "process/process.h"
 #include "process/tracer.h"
 
-// How long threads may take to stop: what a process of a hundred busy threads
-// needs on one processor, with room. Longer is a pause that hurts; back out.
-static const uint64_t stop_limit = 500000000; // ns
-
 void sut_switch_deinit(struct sut_switch *s)
 {
 	free(s->changes);
@@ -117,7 +113,8 @@ static struct sut_err *switch_stopped(const struct sut_switch *s, struct sut_tra
 }
 
 struct sut_err *sut_switch_try(const struct sut_switch *s, struct sut_tracer *tracer,
-			       const struct sut_quiet *quiet, struct sut_switch_result *ret)
+			       const struct sut_quiet *quiet, uint64_t stop_limit,
+			       struct sut_switch_result *ret)
 {
 	struct sut_switch_result result = { 0 };
 	struct sut_stop stop;

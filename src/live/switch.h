@@ -49,10 +49,10 @@ struct sut_switch_result {
 	size_t n_threads; /**< That were stopped. */
 };
 
-/** Try once. When not done, nothing has changed. An error too leaves everything
- *  as it was, unless the target died. */
+/** Try once, giving the threads @p stop_limit ns to stop. When not done, nothing
+ *  has changed. An error too leaves everything as it was, unless the target died. */
 sut_check struct sut_err *sut_switch_try(const struct sut_switch *s, struct sut_tracer *tracer,
-					 const struct sut_quiet *quiet,
+					 const struct sut_quiet *quiet, uint64_t stop_limit,
 					 struct sut_switch_result *ret);
 
 /** What became of a switch, over all tries. */

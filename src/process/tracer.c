@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,13 +191,26 @@ static void rewind_if_needed(struct sut_thread *thread)
 
 static void note_stop(struct sut_thread *thread, int sig)
 {
+	struct user_regs_struct rewound = thread->regs;
+
 	thread->is_interrupted = false;
 	thread->is_group_stopped = sig != SIGTRAP;
 	if (!get_regs(thread))
 		return; // killed; its exit is reported next
 	thread->state = SUT_THREAD_STOPPED;
-	thread->is_rewound = false;
+	// It may not have run since the last stop.
+	thread->is_rewound = thread->is_rewound && sut_restart_is_pending(&rewound, &thread->regs);
 	rewind_if_needed(thread);
+}
+
+// While threads stand still, nobody else's work may come before ours: a tracer
+// that waits for a processor lengthens the pause. Without the right to it, it goes
+// without.
+static void hurry(bool is_on)
+{
+	const struct sched_param param = { .sched_priority = is_on ? 1 : 0 };
+
+	sched_setscheduler(0, is_on ? SCHED_FIFO : SCHED_OTHER, &param);
 }
 
 static void let_go(struct sut_thread *thread, int sig)
@@ -213,6 +227,10 @@ void sut_tracer_go(struct sut_tracer *tracer)
 {
 	for (size_t i = 0; i < tracer->n_threads; i++)
 		sut_tracer_go_one(&tracer->threads[i]);
+	if (tracer->is_hurried) {
+		tracer->is_hurried = false;
+		hurry(false);
+	}
 }
 
 void sut_tracer_go_one(struct sut_thread *thread)
@@ -378,10 +396,12 @@ static bool stop_known(struct sut_tracer *tracer, uint64_t deadline, pid_t *stra
 struct sut_err *sut_tracer_stop(struct sut_tracer *tracer, uint64_t deadline, struct sut_stop *ret)
 {
 	struct sut_err *err = sut_tracer_seize(tracer);
-	struct sut_stop stop = { .begin = sut_now() };
 
 	if (err)
 		return err;
+	tracer->is_hurried = true;
+	hurry(true);
+	struct sut_stop stop = { .begin = sut_now() };
 	for (;;) {
 		size_t n_known = tracer->n_threads;
 		if (!stop_known(tracer, deadline, &stop.straggler) || tracer->has_execed)

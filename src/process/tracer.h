@@ -66,6 +66,7 @@ struct sut_tracer {
 	struct sut_thread *threads;
 	size_t n_threads;
 	size_t capacity; /**< Private. */
+	bool is_hurried;  /**< Private: we run with real-time priority. */
 	bool has_execed; /**< The process has become another program. */
 };
 

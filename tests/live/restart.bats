@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+# Threads that sleep in system calls notice nothing: no EINTR that no signal
+# explains, and none that is missing when a signal really comes.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	load helpers
+	stopper=$built/live-stopper
+}
+
+teardown() {
+	kill_victim
+}
+
+@test "a hundred stops wake nobody from any of the blocking calls" {
+	start_victim live-sleepers
+	calls=($(ask l))
+	[[ ${#calls[@]} == 27 ]]
+	run -0 "$stopper" "$pid" 100 1000
+	for result in $(ask c); do
+		[[ $result == *=0/0/0 ]] || {
+			echo "$result"
+			false
+		}
+	done
+	stop_victim
+}
+
+@test "apply and revert wake nobody either" {
+	start_victim live-sleepers
+	for _ in 1 2 3 4 5; do
+		"$suture" apply --pid "$pid" "$built/live-sleepers.hotpatch"
+		[[ $(ask a) == 43 ]]
+		"$suture" revert --pid "$pid" "$built/live-sleepers.hotpatch"
+		[[ $(ask a) == 7 ]]
+	done
+	for result in $(ask c); do
+		[[ $result == *=0/0/0 ]] || {
+			echo "$result"
+			false
+		}
+	done
+	stop_victim
+}
+
+@test "every real signal is delivered once and ends its call with EINTR, during hundreds of stops" {
+	start_victim live-sleepers
+	"$stopper" "$pid" 1500 300 >"$BATS_TEST_TMPDIR/stops" &
+	stops=$!
+	for ((i = 0; i < 100; i++)); do
+		answer=$(ask s)
+		[[ $answer == ok ]] || {
+			echo "round $i: $answer"
+			false
+		}
+	done
+	wait "$stops"
+	# As many returns as signals, all of them EINTR: none lost, none made up.
+	for result in $(ask c); do
+		[[ $result == *=100/100/0 ]] || {
+			echo "$result"
+			false
+		}
+	done
+	stop_victim
+}
+
+@test "a signal that the program ignores wakes nobody during stops" {
+	start_victim live-sleepers
+	"$stopper" "$pid" 500 300 >"$BATS_TEST_TMPDIR/stops" &
+	stops=$!
+	for ((i = 0; i < 200; i++)); do
+		ask i >/dev/null
+	done
+	wait "$stops"
+	for result in $(ask c); do
+		[[ $result == *=0/0/0 ]] || {
+			echo "$result"
+			false
+		}
+	done
+	stop_victim
+}
