@@ -120,21 +120,8 @@ nginx_probe() {
 		echo "== malformed"; nginx_answer --request-target 'no-slash' "$url/"
 		echo "== HTTP/2"; nginx_answer --http2-prior-knowledge "http://127.0.0.1:$(($2 + 2))/page.shtml"
 		echo "== alias after rewrite"; nginx_answer "$url/alias/abc"
+		echo "== group shrinks"; curl -s "$url/twice/$long?a=b" | wc -c
 		echo "== group grows"; nginx_answer "$url/twice/x?a=$long" | head -n 1
 		echo "== 900 streams in one go"; python3 "$top/tests/lib/h2flood.py" $(($2 + 2)) 900
 	} 2>&1 | sed "s|$1|FOLDER|g; s|:$2|:PORT|g; s|:$(($2 + 2))|:PORT2|g"
-}
-
-# A question whose answer is right only after the configuration was read by the
-# new code: does the server send bytes beyond the answer's end?
-nginx_probe_reload() { # PORT
-	local long
-	printf -v long 'A%.0s' {1..300}
-	curl -s --max-time 10 "http://127.0.0.1:$1/twice/$long?a=b" | wc -c
-}
-
-# Lines in the log of a server that was let alone. Ending keep-alive
-# connections and child processes is not noise when nobody ends them.
-nginx_log() { # FOLDER
-	cat "$1/logs/error.log"
 }

@@ -33,7 +33,7 @@ program_ask() {
 	local before
 	before=$(wc -l <"$work/$1.out")
 	printf '%s\n' "$2" >"$work/$1.in"
-	wait_until 20 program_answered "$1" "$before" ||
+	wait_until 20 program_answered "$1" "$before" && is_alive "$(<"$work/$1.pid")" ||
 		fail "no answer to '$2': $(tail -n +$((before + 1)) "$work/$1.out")" || return
 	tail -n +$((before + 1)) "$work/$1.out" | sed '$d'
 }

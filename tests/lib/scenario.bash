@@ -20,15 +20,15 @@
 # shellcheck source=tests/lib/packages.bash
 source "${BASH_SOURCE[0]%/*}/packages.bash"
 
-# hotpatch_build OLD NEW FOLDER [CODE[:FUNCTION]=WHY]...: builds a package
-# pair; the report is FOLDER/report.json. Signs that are not accepted here make
-# hotpatch_of fail later, with their names.
+# hotpatch_build OLD NEW FOLDER [OPTION]...: builds from two packages or two
+# programs; the report is FOLDER/report.json. Signs that no --accept names make
+# hotpatch_of fail later, which says them.
 hotpatch_build() {
-	local old=$1 new=$2 folder=$3 accept options=() status=0
+	local old=$1 new=$2 folder=$3 output=$3 status=0
 	shift 3
-	for accept; do options+=(--accept "$accept"); done
 	mkdir -p "$folder"
-	"$suture" build "$old" "$new" -o "$folder" --json "${options[@]}" \
+	[[ $old == *.deb ]] || output=$folder/$(basename "$old").hotpatch
+	"$suture" build "$old" "$new" -o "$output" --json "$@" \
 		>"$folder/report.json" 2>"$folder/stderr" || status=$?
 	[[ $status == [03] ]] ||
 		fail "suture build: exit status $status: $(cat "$folder/stderr")"
@@ -41,7 +41,7 @@ hotpatch_of() {
 	if [[ ! $path ]]; then
 		jq -r --arg path "$2" '.files[] | select(.path == $path)
 			| "\(.path): \(.verdict)", (.reasons[] | "  \(.code):\(.function // "") \(.detail)")' \
-			"$1/report.json" >&2
+			"$1/report.json" | head -n 20 >&2
 		fail "no hotpatch was built for $2"
 		return
 	fi
@@ -144,21 +144,40 @@ record_state() {
 	done
 }
 
+# The mappings that `suture status` gives an account of, as `mappings` prints them.
+accounted_for() { # PID
+	"$suture" status --pid "$1" --json | jq -r '
+		.processes[].hotpatches[].payload[]
+		| [.start, .start + .size, {"read-only": "r--p", "read-execute": "r-xp", "read-write": "rw-p"}[.access]]
+		| @tsv' | while read -r start end access; do
+		printf '%x-%x %s \n' "$start" "$end" "$access"
+	done
+}
+
 is_as_before() { # PID...
 	local each what
 	record_state after "$@"
 	for each; do
+		accounted_for "$each" >"$work/accounted"
+		grep -vxFf "$work/accounted" "$work/$each.maps.after" >"$work/unaccounted"
+		mv "$work/unaccounted" "$work/$each.maps.after"
 		for what in maps descriptors threads; do
 			diff "$work/$each.$what.before" "$work/$each.$what.after" >"$work/diff" || {
 				echo "process $each: $what differ:" >>"$work/diff"
 				return 1
 			}
 		done
+		# One payload, however often it was applied.
+		(($(wc -l <"$work/accounted") <= 3)) || {
+			echo "process $each: payloads pile up" >"$work/diff"
+			return 1
+		}
 	done
 }
 
 # nothing_left_behind PID...: compares with `record_state before`, once the
-# server has had time to close what its clients left.
+# server has had time to close what its clients left. What a revert leaves is
+# the payload, unused, and `suture status` says so.
 nothing_left_behind() {
 	wait_until 10 is_as_before "$@" || fail "$(cat "$work/diff")"
 }
