@@ -21,7 +21,7 @@ setup_file() {
 	hotpatch_build "$old_deb" "$new_deb" "$work/unweighed"
 	local why='the program makes a parser for each question and has none while it waits'
 	hotpatch_build "$old_deb" "$new_deb" "$work/hotpatches" \
-		"layout=$why" "constants=$why"
+		--accept "layout=$why" --accept "constants=$why"
 }
 
 setup() {

@@ -28,7 +28,7 @@ setup_file() {
 	# asked before and after.
 	local why='no schema is being read'
 	hotpatch_build "$old_deb" "$new_deb" "$work/hotpatches" \
-		"layout:fn_12a220=$why" "layout:xmlRelaxNGParse=$why"
+		--accept "layout:fn_12a220=$why" --accept "layout:xmlRelaxNGParse=$why"
 }
 
 setup() {

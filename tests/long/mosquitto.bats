@@ -19,14 +19,15 @@ setup_file() {
 		deb_unpack "$work/$each" "${!deb}" "$clients"
 		deb_libraries "$work/$each" "${!deb}" "$clients"
 	done
-	# What changed in main() is a list that it prints for debugging.
-	hotpatch_build "$old_deb" "$new_deb" "$work/hotpatches" \
-		'never-returns:main=only what it prints on a signal, for debugging'
+	# Both run as long as the broker does. What changed in them is a list that
+	# they print on a signal, for debugging.
+	hotpatch_build "$work/old/usr/sbin/mosquitto" "$work/new/usr/sbin/mosquitto" "$work/hotpatches" \
+		--leave mosquitto_main_loop --accept 'never-returns:main=only prints for debugging'
 }
 
 setup() {
 	source "$BATS_TEST_DIRNAME/../lib/scenario.bash"
-	hotpatch=$(hotpatch_of "$work/hotpatches" usr/sbin/mosquitto)
+	hotpatch=$(hotpatch_of "$work/hotpatches" "$work/old/usr/sbin/mosquitto")
 }
 
 teardown() {
