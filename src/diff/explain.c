@@ -4,14 +4,12 @@
 #include <Zydis/Zydis.h>
 
 #include "code/program.h"
+#include "diff/align.h"
 #include "diff/compare.h"
 #include "diff/pair.h"
 
 /** How far a call may be from the instruction that sets its argument. */
 static const size_t call_distance = 16;
-
-/** How far ahead two bodies are searched for the next common place. */
-static const size_t search_distance = 24;
 
 enum { RSP = 4, RBP = 5 };
 
@@ -311,42 +309,14 @@ static bool same_shapes(const struct side *a, const struct side *b)
 	return true;
 }
 
-// Do three instructions from i and j on have the same shapes?
-static bool meets(const struct side *a, size_t i, const struct side *b, size_t j)
-{
-	for (size_t k = 0; k < 3; k++)
-		if (i + k >= a->frag->n_insns || j + k >= b->frag->n_insns ||
-		    a->insns[i + k].shape != b->insns[j + k].shape)
-			return false;
-	return true;
-}
-
-// Go to the nearest place where both sides are alike again.
-static bool resync(const struct side *a, size_t *i, const struct side *b, size_t *j)
-{
-	for (size_t sum = 1; sum <= 2 * search_distance; sum++) {
-		for (size_t k = 0; k <= sum; k++) {
-			if (meets(a, *i + k, b, *j + sum - k)) {
-				*i += k;
-				*j += sum - k;
-				return true;
-			}
-		}
-	}
-	return false;
-}
-
 static void explain_frags(const struct sut_pair *pair, const struct side *a,
 			  const struct side *b, struct sut_explanation *ret)
 {
-	size_t i = 0, j = 0;
+	struct sut_walk walk = { a->p, b->p, a->frag, b->frag, 0, 0 };
+	size_t i, j;
 
-	while (i < a->frag->n_insns && j < b->frag->n_insns) {
-		if (a->insns[i].shape == b->insns[j].shape)
-			note_difference(pair, a, i++, b, j++, ret);
-		else if (!resync(a, &i, b, &j))
-			return;
-	}
+	while (sut_walk_next(&walk, &i, &j))
+		note_difference(pair, a, i, b, j, ret);
 }
 
 void sut_explain(const struct sut_pair *pair, uint32_t o, uint32_t n,

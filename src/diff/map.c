@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "code/place.h"
 #include "code/program.h"
+#include "diff/align.h"
 #include "diff/match.h"
 #include "diff/pair.h"
 
@@ -259,6 +260,55 @@ struct sut_err *sut_match_data(struct sut_pair *pair)
 			err = count_both(pair, &all);
 	}
 	return err;
+}
+
+static const struct sut_ref *ref_of(const struct sut_program *p, const struct sut_frag *frag,
+				    size_t insn)
+{
+	for (size_t i = 0; i < frag->n_refs; i++)
+		if (p->refs[frag->first_ref + i].insn == insn)
+			return &p->refs[frag->first_ref + i];
+	return NULL;
+}
+
+static struct sut_err *vote_by_walk(const struct sut_pair *pair, struct sut_walk *walk,
+				    struct votes *v)
+{
+	size_t i, j;
+
+	while (sut_walk_next(walk, &i, &j)) {
+		const struct sut_ref *x = ref_of(pair->old, walk->a, i);
+		const struct sut_ref *y = ref_of(pair->new, walk->b, j);
+		if (!x || !y || x->kind != y->kind || !is_data(pair->old, x->target) ||
+		    !is_data(pair->new, y->target))
+			continue;
+		struct sut_err *err = vote(v, x->target, y->target);
+		if (err)
+			return err;
+	}
+	return NULL;
+}
+
+struct sut_err *sut_match_weak_data(struct sut_pair *pair)
+{
+	_cleanup_(votes_deinit) struct votes v = { 0 };
+	struct sut_err *err = NULL;
+
+	for (size_t o = 0; o < pair->old->n_frags && !err; o++) {
+		const struct sut_frag *a = &pair->old->frags[o];
+		if (pair->to_new[o] == SUT_NO_MATCH)
+			continue;
+		const struct sut_frag *b = &pair->new->frags[pair->to_new[o]];
+		struct sut_walk walk = { pair->old, pair->new, a, b, 0, 0 };
+		if (!sut_pair_same_body(pair, a, b))
+			err = vote_by_walk(pair, &walk, &v);
+	}
+	if (!err)
+		err = count(&v, &pair->weak_forward);
+	if (err)
+		return err;
+	turn_round(&v);
+	return count(&v, &pair->weak_backward);
 }
 
 size_t sut_map_below(const struct sut_map *map, uint64_t vaddr)

@@ -34,6 +34,9 @@ sut_check struct sut_err *sut_match_order(struct sut_pair *pair, size_t *n_added
 /** Build the data map anew from the matches. */
 sut_check struct sut_err *sut_match_data(struct sut_pair *pair);
 
+/** Build the weak data map from the matches whose bodies differ. */
+sut_check struct sut_err *sut_match_weak_data(struct sut_pair *pair);
+
 /** Match the functions that mapped tables point to. */
 sut_check struct sut_err *sut_match_pointers(struct sut_pair *pair, size_t *n_added);
 

@@ -57,7 +57,9 @@ static struct sut_err *match(struct sut_pair *pair)
 		if (!err && !n_added)
 			err = sut_match_order(pair, &n_added);
 	}
-	return err ? err : sut_match_data(pair);
+	if (!err)
+		err = sut_match_data(pair);
+	return err ? err : sut_match_weak_data(pair);
 }
 
 struct sut_err *sut_pair_init(const struct sut_program *old,
@@ -93,5 +95,7 @@ void sut_pair_deinit(struct sut_pair *pair)
 	free(pair->to_old);
 	free(pair->forward.entries);
 	free(pair->backward.entries);
+	free(pair->weak_forward.entries);
+	free(pair->weak_backward.entries);
 	*pair = (struct sut_pair){ 0 };
 }

@@ -43,6 +43,9 @@ struct sut_pair {
 	uint32_t *to_old; /**< By new fragment: old fragment or SUT_NO_MATCH. */
 	struct sut_map forward;  /**< Data, old → new. */
 	struct sut_map backward; /**< Data, new → old. */
+	/** The same by the votes of bodies that changed, where their instructions
+	 *  can be aligned: evidence for what no identical body refers to. */
+	struct sut_map weak_forward, weak_backward;
 };
 
 /** Match @p old and @p new, which must outlive @p ret. */

@@ -133,3 +133,4 @@ judge_flavour() {
 @test "one changed limit is no refusal" { judge limit-changed; }
 @test "a function's own static variables keep their place and value" { judge private-variables; }
 @test "a function's own initialised static variables keep their place and value" { judge private-variables-initialised; }
+@test "a new variable among those that only its function uses travels alone" { judge private-variables-and-new; }
