@@ -184,10 +184,15 @@ static struct sut_err *print_table(const struct sut_row *rows, size_t n)
 			snprintf(tries, sizeof(tries), "%zu", rows[i].n_tries);
 			snprintf(pause, sizeof(pause), "%.3f", rows[i].pause / 1e6);
 		}
+		_cleanup_free_ char *reason = NULL;
+		const char *stack = rows[i].stack ? rows[i].stack : "";
+		if (asprintf(&reason, "%s%s%s", rows[i].reason ? rows[i].reason : "",
+			     *stack ? "; its stack: " : "", stack) < 0)
+			return sut_err_nomem();
 		const char *cells[] = { pid,	 rows[i].name,
 					sut_outcome_name(rows[i].outcome),
 					threads, tries,
-					pause,	 rows[i].reason ? rows[i].reason : "" };
+					pause,	 reason };
 		err = sut_table_row(table, cells);
 	}
 	return err ? err : sut_table_print(table);

@@ -183,10 +183,7 @@ static struct sut_err *switch_over(struct work *work, struct sut_switch *s, uint
 		err = sut_target_switch(&work->target, s, deadline, &story);
 	if (err)
 		return err;
-	work->row.n_tries = story.n_tries;
-	work->row.n_threads = story.n_threads;
-	work->row.pause = story.pause;
-	return story.is_done ? NULL : sut_switch_story_error(&story);
+	return sut_target_tell(&work->target, &story, &work->row);
 }
 
 // Nothing leads to the new payloads yet: they can go as they came.

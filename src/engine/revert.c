@@ -91,13 +91,8 @@ static struct sut_err *switch_back(struct work *work, struct sut_switch *s, uint
 		err = sut_target_switch(&work->target, s, deadline, &story);
 	if (err)
 		return err;
-	work->row.n_tries = story.n_tries;
-	work->row.n_threads = story.n_threads;
-	work->row.pause = story.pause;
-	if (story.is_done)
-		return set_all(work, SUT_TRACE_REVERTED);
-	err = set_all(work, SUT_TRACE_APPLIED);
-	return err ? err : sut_switch_story_error(&story);
+	err = set_all(work, story.is_done ? SUT_TRACE_REVERTED : SUT_TRACE_APPLIED);
+	return err ? err : sut_target_tell(&work->target, &story, &work->row);
 }
 
 static struct sut_err *revert_active(struct work *work, uint64_t deadline)

@@ -24,6 +24,7 @@ void sut_row_deinit(struct sut_row *row)
 	free(row->name);
 	free(row->reason);
 	free(row->hotpatches);
+	free(row->stack);
 	*row = (struct sut_row){ 0 };
 }
 
@@ -46,9 +47,9 @@ static const char *text(const char *string)
 
 json_t *sut_row_to_json(const struct sut_row *row)
 {
-	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:f, s:f}", "pid", (int)row->pid,
+	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:f, s:f}", "pid", (int)row->pid,
 			 "name", text(row->name), "outcome", names[row->outcome], "reason",
-			 text(row->reason), "hotpatches", text(row->hotpatches), "threads",
+			 text(row->reason), "stack", text(row->stack), "hotpatches", text(row->hotpatches), "threads",
 			 (json_int_t)row->n_threads, "tries", (json_int_t)row->n_tries, "pause_us",
 			 row->pause / 1000.0, "place_us", row->place / 1000.0);
 }
@@ -66,14 +67,14 @@ static bool read_outcome(const char *name, enum sut_outcome *ret)
 
 struct sut_err *sut_row_from_json(const json_t *json, struct sut_row *ret)
 {
-	const char *name, *outcome, *reason, *hotpatches;
+	const char *name, *outcome, *reason, *hotpatches, *stack;
 	json_int_t threads, tries;
 	double pause, place;
 	int pid;
 	struct sut_row row = { 0 };
 
-	if (json_unpack((json_t *)json, "{s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:F, s:F}", "pid",
-			&pid, "name", &name, "outcome", &outcome, "reason", &reason, "hotpatches",
+	if (json_unpack((json_t *)json, "{s:i, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:F, s:F}", "pid",
+			&pid, "name", &name, "outcome", &outcome, "reason", &reason, "stack", &stack, "hotpatches",
 			&hotpatches, "threads", &threads, "tries", &tries, "pause_us", &pause,
 			"place_us", &place) < 0 ||
 	    !read_outcome(outcome, &row.outcome))
@@ -82,11 +83,12 @@ struct sut_err *sut_row_from_json(const json_t *json, struct sut_row *ret)
 	row.name = strdup(name);
 	row.reason = strdup(reason);
 	row.hotpatches = strdup(hotpatches);
+	row.stack = strdup(stack);
 	row.n_threads = threads;
 	row.n_tries = tries;
 	row.pause = pause * 1000;
 	row.place = place * 1000;
-	if (!row.name || !row.reason || !row.hotpatches) {
+	if (!row.name || !row.reason || !row.hotpatches || !row.stack) {
 		sut_row_deinit(&row);
 		return sut_err_nomem();
 	}

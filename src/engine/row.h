@@ -34,6 +34,7 @@ struct sut_row {
 	enum sut_outcome outcome;
 	char *reason;    /**< A sentence; "" when there is nothing to say. */
 	char *hotpatches; /**< Names, joined by ", ". */
+	char *stack;     /**< Of the thread in the way, "" otherwise. */
 	size_t n_threads; /**< That were stopped. */
 	size_t n_tries;
 	uint64_t pause; /**< Longest time from a first interrupt to the last continue, ns. */

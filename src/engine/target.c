@@ -6,7 +6,10 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "engine/frames.h"
+#include "engine/row.h"
 #include "live/switch.h"
+#include "live/unwind.h"
 #include "process/borrow.h"
 #include "process/worker.h"
 
@@ -141,6 +144,7 @@ struct sut_err *sut_target_switch(struct sut_target *t, struct sut_switch *s, ui
 {
 	struct sut_switch_story story = { 0 };
 	struct sut_err *err = sut_switch_prepare(s, &t->now.process);
+	_cleanup_(sut_unwinder_freep) struct sut_unwinder *unwinder = NULL;
 	uint64_t wait = millisecond;
 
 	while (!err && !story.is_done) {
@@ -148,7 +152,8 @@ struct sut_err *sut_target_switch(struct sut_target *t, struct sut_switch *s, ui
 		_cleanup_(sut_maps_deinit) struct sut_maps maps = { 0 };
 		struct sut_quiet quiet = { .ranges = s->ranges,
 					   .n_ranges = s->n_ranges,
-					   .maps = &maps };
+					   .maps = &maps,
+					   .unwinder = unwinder };
 		struct sut_switch_result result;
 		err = sut_process_maps(&t->now.process, &maps);
 		if (!err)
@@ -170,6 +175,10 @@ struct sut_err *sut_target_switch(struct sut_target *t, struct sut_switch *s, ui
 			break;
 		sut_tracer_attend(&t->tracer, until, false);
 		wait = next_wait(wait);
+		// What looked like a return address may be stale; from now on the
+		// frames tell. Most targets never need it.
+		if (result.is_stopped && !unwinder)
+			err = sut_unwinder_new(&t->now, &t->traces, &unwinder);
 	}
 	if (err)
 		return err;
@@ -182,4 +191,21 @@ void sut_target_settle(struct sut_target *target)
 	static const uint64_t settle_limit = 200000000; // ns
 
 	sut_tracer_attend(&target->tracer, sut_now() + settle_limit, true);
+}
+
+struct sut_err *sut_target_tell(struct sut_target *target, const struct sut_switch_story *story,
+				struct sut_row *row)
+{
+	row->n_tries = story->n_tries;
+	row->n_threads = story->n_threads;
+	row->pause = story->pause;
+	if (story->is_done)
+		return NULL;
+	if (story->blocker.n_pcs) {
+		struct sut_err *err = sut_frames_describe(&target->now, story->blocker.pcs,
+							  story->blocker.n_pcs, &row->stack);
+		if (err)
+			return err;
+	}
+	return sut_switch_story_error(story);
 }

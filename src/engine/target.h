@@ -14,6 +14,7 @@
 #include "process/tracer.h"
 
 struct sut_borrow;
+struct sut_row;
 struct sut_switch;
 struct sut_switch_story;
 
@@ -44,6 +45,12 @@ sut_check struct sut_err *sut_target_borrow(struct sut_target *target, sut_borro
 /** Try @p s until it is done or @p deadline has passed, with growing waits. */
 sut_check struct sut_err *sut_target_switch(struct sut_target *target, struct sut_switch *s,
 					    uint64_t deadline, struct sut_switch_story *ret);
+
+/** Tell of @p story in @p row. A story that is not done becomes an SUT_E_BUSY error
+ *  that says who is in the way. */
+sut_check struct sut_err *sut_target_tell(struct sut_target *target,
+					  const struct sut_switch_story *story,
+					  struct sut_row *row);
 
 /** Before the end: wait until every thread that was put back onto a system call
  *  has made it, so that nobody needs us any more. */

@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 
 #include "base/cleanup.h"
+#include "live/unwind.h"
 #include "process/maps.h"
 #include "process/process.h"
 #include "process/tracer.h"
@@ -111,10 +112,17 @@ static struct sut_err *read_stack(struct check *check, pid_t tid, struct sut_spa
 	return NULL;
 }
 
+/** What of one thread looks like a return address into a range. */
+struct hits {
+	const struct sut_quiet_range *range; /**< Of the first; NULL: none. */
+	bool is_in_register;
+	uint64_t used, ordinary; /**< The highest address of one in that part of the
+				      stack; 0: none. */
+};
+
 static struct sut_err *scan(struct check *check, pid_t tid, struct sut_span span,
-			    const struct sut_quiet_range **ret)
+			    struct hits *hits, uint64_t *last)
 {
-	*ret = NULL;
 	span.start &= ~UINT64_C(7);
 	span.end &= ~UINT64_C(7);
 	if (span.end <= span.start)
@@ -123,60 +131,109 @@ static struct sut_err *scan(struct check *check, pid_t tid, struct sut_span span
 	if (err)
 		return err;
 	const uint64_t *words = (const uint64_t *)check->buffer;
-	for (size_t i = 0; i < (span.end - span.start) / 8 && !*ret; i++)
-		*ret = look_at_word(check, words[i]);
+	for (size_t i = 0; i < (span.end - span.start) / 8; i++) {
+		const struct sut_quiet_range *range = look_at_word(check, words[i]);
+		if (!range)
+			continue;
+		*last = span.start + 8 * i;
+		if (!hits->range)
+			hits->range = range;
+	}
 	return NULL;
 }
 
 // A return address can be in a register, too: vfork(3) keeps its own there.
-static const struct sut_quiet_range *scan_registers(const struct check *check,
-						    const struct user_regs_struct *r)
+static void scan_registers(const struct check *check, const struct user_regs_struct *r,
+			   struct hits *hits)
 {
 	const uint64_t words[] = { r->rax, r->rbx, r->rcx, r->rdx, r->rsi, r->rdi, r->rbp, r->r8,
 				   r->r9,  r->r10, r->r11, r->r12, r->r13, r->r14, r->r15 };
-	const struct sut_quiet_range *hit = NULL;
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]) && !hit; i++)
-		hit = look_at_word(check, words[i]);
-	return hit;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]) && !hits->range; i++)
+		hits->range = look_at_word(check, words[i]);
+	hits->is_in_register = hits->range;
 }
 
-static void block(struct sut_blocker *blocker, pid_t tid, const char *function, bool is_inside,
-		  bool is_certain)
+static void block(struct sut_blocker *blocker, pid_t tid, const char *function)
 {
-	*blocker = (struct sut_blocker){ .tid = tid,
-					 .is_inside = is_inside,
-					 .is_certain = is_certain };
+	*blocker = (struct sut_blocker){ .tid = tid };
 	snprintf(blocker->function, sizeof(blocker->function), "%s", function);
+}
+
+static void note_walk(struct sut_blocker *blocker, const struct sut_walk *walk)
+{
+	size_t max = sizeof(blocker->pcs) / sizeof(blocker->pcs[0]);
+
+	for (blocker->n_pcs = 0; blocker->n_pcs < walk->n_frames && blocker->n_pcs < max;
+	     blocker->n_pcs++)
+		blocker->pcs[blocker->n_pcs] = walk->frames[blocker->n_pcs].pc;
+}
+
+// Is any frame in a range; and if none, does the walk explain every hit?
+static bool judge(const struct check *check, const struct sut_walk *walk,
+		  const struct stack *stack, const struct hits *hits, struct sut_blocker *blocker)
+{
+	note_walk(blocker, walk);
+	for (size_t i = 0; i < walk->n_frames; i++) {
+		const struct sut_quiet_range *range =
+			sut_quiet_find(check->quiet, walk->frames[i].pc);
+		if (!range)
+			continue;
+		snprintf(blocker->function, sizeof(blocker->function), "%s", range->name);
+		blocker->is_certain = true;
+		return false;
+	}
+	if (hits->is_in_register && walk->n_frames < 2 && !walk->is_complete)
+		return false;
+	if (hits->used && hits->used >= sut_walk_explained(walk, stack->used))
+		return false;
+	return !hits->ordinary || hits->ordinary < sut_walk_explained(walk, stack->ordinary);
+}
+
+static struct sut_err *confirm(const struct check *check, const struct sut_thread *thread,
+			       const struct stack *stack, const struct hits *hits, bool *ret,
+			       struct sut_blocker *blocker)
+{
+	struct sut_walk walk;
+
+	block(blocker, thread->tid, hits->range->name);
+	*ret = false;
+	if (!check->quiet->unwinder)
+		return NULL;
+	struct sut_err *err =
+		sut_unwind(check->quiet->unwinder, thread->tid, &thread->regs, &walk);
+	if (err)
+		return err;
+	*ret = judge(check, &walk, stack, hits, blocker);
+	sut_walk_deinit(&walk);
+	return NULL;
 }
 
 static struct sut_err *check_thread(struct check *check, const struct sut_thread *thread,
 				    bool is_main, bool *ret, struct sut_blocker *blocker)
 {
 	struct stack stack = find_stack(check->quiet, thread, is_main);
-	const struct sut_quiet_range *hit = sut_quiet_find(check->quiet, thread->regs.rip);
-	struct sut_err *err = NULL;
+	struct hits hits = { .range = sut_quiet_find(check->quiet, thread->regs.rip) };
 
 	*ret = false;
-	if (hit) {
-		block(blocker, thread->tid, hit->name, true, true);
+	if (hits.range) {
+		block(blocker, thread->tid, hits.range->name);
+		blocker->is_inside = blocker->is_certain = true;
+		blocker->pcs[blocker->n_pcs++] = thread->regs.rip;
 		return NULL;
 	}
 	if (!stack.is_known || stack.used.end - stack.used.start > max_stack) {
-		block(blocker, thread->tid, "an unknown stack", false, false);
+		block(blocker, thread->tid, "an unknown stack");
 		return NULL;
 	}
-	hit = scan_registers(check, &thread->regs);
-	if (!hit)
-		err = scan(check, thread->tid, stack.used, &hit);
-	if (!err && !hit)
-		err = scan(check, thread->tid, stack.ordinary, &hit);
+	scan_registers(check, &thread->regs, &hits);
+	struct sut_err *err = scan(check, thread->tid, stack.used, &hits, &hits.used);
+	if (!err)
+		err = scan(check, thread->tid, stack.ordinary, &hits, &hits.ordinary);
 	if (err)
 		return err;
-	if (hit)
-		block(blocker, thread->tid, hit->name, false, false);
-	*ret = !hit;
-	return NULL;
+	*ret = !hits.range;
+	return hits.range ? confirm(check, thread, &stack, &hits, ret, blocker) : NULL;
 }
 
 struct sut_err *sut_quiet_check(const struct sut_quiet *quiet, const struct sut_tracer *tracer,

@@ -52,6 +52,9 @@ struct sut_blocker {
 	char function[128]; /**< The first range that was met, by name. */
 	bool is_inside;     /**< It is executing the function now. */
 	bool is_certain;    /**< Unwinding agrees; otherwise the word may be stale. */
+	uint64_t pcs[16];   /**< The thread's frames, innermost first, when it was
+				 unwound. */
+	size_t n_pcs;
 };
 
 /** Ask it of all stopped threads of @p tracer. @p blocker is written when @p ret
