@@ -64,6 +64,13 @@ static const char verify_usage[] =
 	"Exit status: 0 all verified, 5 some differ, 6 no process to look at, 1 error,\n"
 	"2 bad usage.\n";
 
+static const char doctor_usage[] =
+	"usage: suture doctor [--json]\n\n"
+	"Tries out whether this machine and its kernel let Suture work, and says what to\n"
+	"change if not.\n\n"
+	"  --json  print the checks as JSON\n\n"
+	"Exit status: 0 it works, 5 it does not, 1 error, 2 bad usage.\n";
+
 static const char revert_usage[] =
 	"usage: suture revert [OPTION]... FILE|NAME...\n\n"
 	"Lets processes run the original functions again. The payload stays in their\n"
@@ -81,6 +88,7 @@ static const struct sut_command commands[] = {
 	{ "status", "tell what running processes carry", status_usage, sut_cmd_status },
 	{ "verify", "prove what running processes carry", verify_usage, sut_cmd_verify },
 	{ "revert", "take hotpatches out of processes", revert_usage, sut_cmd_revert },
+	{ "doctor", "tell whether this machine lets Suture work", doctor_usage, sut_cmd_doctor },
 	{ "show", "tell what a hotpatch is and does", show_usage, sut_cmd_show },
 	{ NULL, NULL, NULL, NULL },
 };

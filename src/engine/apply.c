@@ -205,8 +205,11 @@ static void back_out(struct work *work)
 static struct sut_err *apply_plans(struct work *work, uint64_t deadline)
 {
 	_cleanup_(sut_switch_deinit) struct sut_switch s = { 0 };
-	struct sut_err *err = place(work);
+	// Some kernels let only a tracer write through protection.
+	struct sut_err *err = sut_tracer_seize(&work->target.tracer);
 
+	if (!err)
+		err = place(work);
 	for (size_t i = 0; i < work->n_plans && !err; i++)
 		err = sut_plan_add(&work->plans[i], &work->target.now.process, &s);
 	if (!err && s.n_changes == 0) {

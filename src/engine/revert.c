@@ -98,8 +98,11 @@ static struct sut_err *switch_back(struct work *work, struct sut_switch *s, uint
 static struct sut_err *revert_active(struct work *work, uint64_t deadline)
 {
 	_cleanup_(sut_switch_deinit) struct sut_switch s = { 0 };
-	struct sut_err *err = each(work, may_be_active, add_one, &s);
+	// Some kernels let only a tracer write through protection.
+	struct sut_err *err = sut_tracer_seize(&work->target.tracer);
 
+	if (!err)
+		err = each(work, may_be_active, add_one, &s);
 	if (err)
 		return err;
 	// Half applied, and not one redirect stands: only the state is wrong.

@@ -122,7 +122,7 @@ static struct sut_err *name_tracer(pid_t pid)
 	ssize_t size = fd < 0 ? 0 : read(fd, comm, sizeof(comm) - 1);
 	comm[size > 0 ? size : 0] = 0;
 	comm[strcspn(comm, "\n")] = 0;
-	return sut_err(SUT_E_BUSY, "is traced by process %d (%s)", pid, comm);
+	return sut_err(SUT_E_UNSUPPORTED, "is traced by process %d (%s)", pid, comm);
 }
 
 static struct sut_err *seize_thread(struct sut_tracer *tracer, pid_t tid)

@@ -87,7 +87,7 @@ struct sut_stop {
 uint64_t sut_now(void);
 
 /** Seize every thread of the process that is not seized yet. SUT_E_DENIED without
- *  permission; SUT_E_BUSY when somebody else traces a thread. */
+ *  permission; SUT_E_UNSUPPORTED when somebody else traces a thread. */
 sut_check struct sut_err *sut_tracer_seize(struct sut_tracer *tracer);
 
 /** Stop every thread, also those that are created meanwhile, and read their

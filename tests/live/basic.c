@@ -16,7 +16,19 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifdef ANSWER_IS_OPENED
+#include <dlfcn.h>
+static int (*answer)(int x), (*other_answer)(int x); // in the library $ANSWER, opened by main
+#else
 int answer(int x);
+#endif
+
+#ifdef ANSWER_IS_ELSEWHERE
+#define main unused_main // this file is the library now
+int main(int argc, char **argv);
+#endif
+
+#if !defined(ANSWER_IS_OPENED) && !defined(ANSWER_IS_LINKED)
 extern int bias;
 int bias = 1;
 
@@ -25,6 +37,7 @@ __attribute__((noinline)) int answer(int x)
 {
 	return x + bias;
 }
+#endif
 
 static atomic_long n_old, n_new, n_wrong;
 
@@ -58,6 +71,20 @@ int main(int argc, char **argv)
 	pthread_attr_t attr;
 	pthread_t thread;
 
+#ifdef ANSWER_IS_OPENED
+	for (int i = 0; i < 2 && !answer; i++) {
+		// With $NAMESPACES a second copy, and it is that one that is called.
+		void *library = getenv("NAMESPACES") && i == 0 ?
+					dlmopen(LM_ID_NEWLM, getenv("ANSWER"), RTLD_NOW) :
+					dlopen(getenv("ANSWER"), RTLD_NOW);
+		if (!library)
+			return 1;
+		if (i == 1 || !getenv("NAMESPACES"))
+			answer = (int (*)(int))dlsym(library, "answer");
+		else
+			other_answer = (int (*)(int))dlsym(library, "answer");
+	}
+#endif
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, 256 * 1024);
 	for (int i = 0; i < n; i++)
@@ -68,6 +95,10 @@ int main(int argc, char **argv)
 	for (int c; (c = getchar()) != EOF && c != 'q';) {
 		if (c == 'a')
 			printf("%d\n", answer(6));
+#ifdef ANSWER_IS_OPENED
+		if (c == 'A')
+			printf("%d\n", other_answer(6));
+#endif
 		if (c == 'f')
 			printf("%d\n", fork_sleeper());
 		if (c == 'c')
