@@ -20,6 +20,7 @@
  *     engine/revert.h   and out of them again
  *     engine/status.h   what processes carry
  *     engine/verify.h   whether that is as it should be
+ *     engine/doctor.h   whether this machine lets all that work
  *     engine/crew.h     one of these on many processes, and the rows that come back
  *
  * Nothing here prints or ends the program, and there is no global state.
@@ -33,6 +34,7 @@
 #include "engine/apply.h"
 #include "engine/build.h"
 #include "engine/crew.h"
+#include "engine/doctor.h"
 #include "engine/pairing.h"
 #include "engine/revert.h"
 #include "engine/status.h"

@@ -18,9 +18,14 @@ redis_start() {
 	wait_port "$port" || { cat "$folder/log" >&2; return 1; }
 }
 
+# A tool of the new package, with the libraries that lie beside it.
+redis_tool() { # NAME [ARGUMENT]...
+	LD_LIBRARY_PATH=$(library_path "$work/new") "$work/new/usr/bin/redis-$1" "${@:2}"
+}
+
 # Commands on standard input, one a line; answers in the client's words.
 redis_ask() { # PORT
-	"$work/new/usr/bin/redis-cli" --no-raw -h 127.0.0.1 -n 1 -p "$1"
+	redis_tool cli --no-raw -h 127.0.0.1 -n 1 -p "$1"
 }
 
 # redis_probe PORT: one block per question, on a data base of its own. The two
@@ -112,7 +117,7 @@ redis_load_end() {
 	done
 	[[ ! -s $work/blocked.out ]] || fail "the blocked client was woken: $(<"$work/blocked.out")" || return
 	redis_ask "$1" <<<'PUBLISH news "all is well"' >/dev/null
-	"$work/new/usr/bin/redis-cli" -p "$1" RPUSH waiting item >/dev/null
+	redis_tool cli -p "$1" RPUSH waiting item >/dev/null
 	wait_until 5 grep -q item "$work/blocked.out" || fail "the blocked client got nothing" || return
 	wait_until 5 grep -q 'all is well' "$work/subscribed.out" || fail "the subscribed client got nothing" || return
 	stop "$(<"$work/subscribed.pid")"
@@ -128,6 +133,6 @@ redis_files_are_sound() {
 	redis_ask "$2" <<<BGREWRITEAOF >/dev/null
 	wait_until 20 redis_has_rewritten "$2" || fail "the append-only file is not rewritten"
 	redis_ask "$2" <<<SAVE | grep -q OK || fail "SAVE failed"
-	"$work/new/usr/bin/redis-check-rdb" "$1/dump.rdb" >"$work/check" || fail "$(<"$work/check")"
-	"$work/new/usr/bin/redis-check-aof" "$1"/appendonlydir/*.manifest >"$work/check" || fail "$(<"$work/check")"
+	redis_tool check-rdb "$1/dump.rdb" >"$work/check" || fail "$(<"$work/check")"
+	redis_tool check-aof "$1"/appendonlydir/*.manifest >"$work/check" || fail "$(<"$work/check")"
 }
