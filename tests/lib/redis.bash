@@ -93,6 +93,8 @@ redis_probe() {
 # on a list, and one subscribed to a channel.
 redis_load_begin() {
 	local tools=$work/new/usr/bin
+	local -x LD_LIBRARY_PATH
+	LD_LIBRARY_PATH=$(library_path "$work/new")
 	start load-plain "$tools/redis-benchmark" -h 127.0.0.1 -p "$1" -c 8 -n 100000 -r 1000 -l -q \
 		-t set,get,incr,lpush,lpop,sadd,hset,zadd,mset
 	echo "$pid" >"$work/load-plain.pid"
