@@ -75,3 +75,10 @@ struct sut_err *sut_array_grow(void *items, size_t n, size_t *capacity,
 	*capacity = more;
 	return NULL;
 }
+
+void sut_array_sort(void *items, size_t n, size_t item_size,
+		    int (*compare)(const void *, const void *))
+{
+	if (n > 1)
+		qsort(items, n, item_size, compare);
+}

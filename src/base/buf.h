@@ -42,3 +42,7 @@ static inline struct sut_view sut_buf_view(const struct sut_buf *buf)
  *  @p capacity how many fit. */
 sut_check struct sut_err *sut_array_grow(void *items, size_t n,
 					 size_t *capacity, size_t item_size);
+
+/** qsort(3), which must not be called with NULL even for 0 elements. */
+void sut_array_sort(void *items, size_t n, size_t item_size,
+		    int (*compare)(const void *, const void *));

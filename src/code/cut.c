@@ -64,7 +64,7 @@ static struct sut_err *read_starts(struct cutter *c)
 		if (is_function(s))
 			c->starts[c->n_starts++] = (struct start){ s->vaddr, s->name };
 	}
-	qsort(c->starts, c->n_starts, sizeof(*c->starts), by_vaddr);
+	sut_array_sort(c->starts, c->n_starts, sizeof(*c->starts), by_vaddr);
 	return NULL;
 }
 
@@ -262,7 +262,7 @@ struct sut_err *sut_parts_cut(struct sut_program *p)
 		err = cut_image(&c);
 	if (err)
 		return err;
-	qsort(c.frags, c.n_frags, sizeof(*c.frags), by_start);
+	sut_array_sort(c.frags, c.n_frags, sizeof(*c.frags), by_start);
 	for (size_t i = 1; i < c.n_frags; i++)
 		if (c.frags[i].start < c.frags[i - 1].end)
 			return sut_err(SUT_E_FORMAT, "code overlaps at 0x%lx",

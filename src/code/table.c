@@ -125,7 +125,7 @@ static void sort_tables(struct sut_program *p)
 {
 	size_t n = 0;
 
-	qsort(p->tables, p->n_tables, sizeof(*p->tables), by_table);
+	sut_array_sort(p->tables, p->n_tables, sizeof(*p->tables), by_table);
 	for (size_t i = 0; i < p->n_tables; i++)
 		if (n == 0 || p->tables[n - 1].vaddr != p->tables[i].vaddr)
 			p->tables[n++] = p->tables[i];

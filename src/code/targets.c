@@ -40,7 +40,7 @@ static void sort_unique(struct addresses *list)
 {
 	size_t n = 0;
 
-	qsort(list->at, list->n, sizeof(*list->at), by_value);
+	sut_array_sort(list->at, list->n, sizeof(*list->at), by_value);
 	for (size_t i = 0; i < list->n; i++)
 		if (n == 0 || list->at[n - 1] != list->at[i])
 			list->at[n++] = list->at[i];
@@ -94,7 +94,7 @@ struct sut_err *sut_parts_read_plt(struct sut_program *p)
 			return err;
 	}
 	if (p->n_plt)
-		qsort(p->plt, p->n_plt, sizeof(*p->plt), by_stub);
+		sut_array_sort(p->plt, p->n_plt, sizeof(*p->plt), by_stub);
 	return NULL;
 }
 

@@ -109,7 +109,7 @@ static const struct sut_symbol **objects(const struct sut_image *image, size_t *
 	for (size_t i = 0; i < image->n_symbols; i++)
 		if (is_object(&image->symbols[i]))
 			list[n++] = &image->symbols[i];
-	qsort(list, n, sizeof(*list), by_symbol_name);
+	sut_array_sort(list, n, sizeof(*list), by_symbol_name);
 	*n_ret = n;
 	return list;
 }
@@ -202,7 +202,7 @@ static struct sut_err *count(struct votes *v, struct sut_map *ret)
 	if (!entries)
 		return sut_err_nomem();
 	if (v->n)
-		qsort(v->list, v->n, sizeof(*v->list), by_from);
+		sut_array_sort(v->list, v->n, sizeof(*v->list), by_from);
 	for (size_t i = 0; i < v->n;) {
 		struct sut_map_entry best = { .from = v->list[i].from };
 		uint32_t all = 0;

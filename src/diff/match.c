@@ -58,7 +58,7 @@ static struct sut_err *sort_by(const struct sut_program *p, const uint32_t *take
 	for (size_t i = 0; i < p->n_frags; i++)
 		if (taken[i] == SUT_NO_MATCH && key(&p->frags[i], &list[n].key))
 			list[n++].frag = i;
-	qsort(list, n, sizeof(*list), by_key);
+	sut_array_sort(list, n, sizeof(*list), by_key);
 	*ret = list;
 	*n_ret = n;
 	return NULL;
@@ -174,7 +174,7 @@ static struct sut_err *settle(struct sut_pair *pair, struct proposals *p, size_t
 		return sut_err_nomem();
 	for (size_t i = 0; i < pair->new->n_frags; i++)
 		of_new[i] = nobody;
-	qsort(p->list, p->n, sizeof(*p->list), by_old);
+	sut_array_sort(p->list, p->n, sizeof(*p->list), by_old);
 	for (size_t i = 0; i < p->n; i++) {
 		uint32_t *owner = &of_new[p->list[i].new];
 		*owner = *owner == nobody || *owner == p->list[i].old ? p->list[i].old : many;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/buf.h"
 #include "diff/resolve.h"
 
 #include <elf.h>
@@ -40,7 +41,7 @@ struct sut_err *sut_resolver_init(const struct sut_diff *diff, struct sut_resolv
 				old->targets[i],
 			};
 	}
-	qsort(texts, n, sizeof(*texts), by_hash);
+	sut_array_sort(texts, n, sizeof(*texts), by_hash);
 	*ret = (struct sut_resolver){ diff, texts, n };
 	return NULL;
 }

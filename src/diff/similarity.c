@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdlib.h>
 
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/hash.h"
 #include "code/program.h"
@@ -27,7 +28,7 @@ static size_t grams(const struct sut_program *p, const struct sut_frag *frag, si
 			hash = sut_hash(hash, &insns[i + k].shape, sizeof(uint32_t));
 		ret[n++] = (uint32_t)hash;
 	}
-	qsort(ret, n, sizeof(*ret), by_value);
+	sut_array_sort(ret, n, sizeof(*ret), by_value);
 	return n;
 }
 

@@ -372,6 +372,10 @@ static struct sut_err *carry_refs(struct sut_composer *c, const struct sut_frag 
 			err = add_island(c, frag, &site);
 		if (!err)
 			err = sut_composer_refer(c, site, user, name.text);
+		struct sut_link link;
+		sut_resolve(c->resolver, ref->target, user, &link);
+		if (!err)
+			err = sut_composer_check_compared(c, frag, ref, &link);
 		if (err)
 			return err;
 	}

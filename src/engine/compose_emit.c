@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "code/place.h"
 #include "code/program.h"
@@ -67,7 +68,7 @@ struct sut_err *sut_composer_place(struct sut_composer *c)
 	struct sut_err *err = NULL;
 
 	if (c->n_blocks)
-		qsort(c->blocks, c->n_blocks, sizeof(*c->blocks), by_start);
+		sut_array_sort(c->blocks, c->n_blocks, sizeof(*c->blocks), by_start);
 	for (size_t i = 0; i < c->n_blocks && !err; i++)
 		err = place_block(c, &c->blocks[i]);
 	for (size_t i = 0; i < c->n_tables && !err; i++) {
@@ -482,7 +483,7 @@ struct sut_err *sut_composer_emit(struct sut_composer *c)
 	if (err)
 		return err;
 	if (c->patch.n_relocs)
-		qsort(c->patch.relocs, c->patch.n_relocs, sizeof(*c->patch.relocs), by_place);
+		sut_array_sort(c->patch.relocs, c->patch.n_relocs, sizeof(*c->patch.relocs), by_place);
 	clear_fields(c);
 	return NULL;
 }

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "code/place.h"
 #include "code/program.h"
@@ -322,7 +323,7 @@ static struct sut_err *sort_tables(struct sut_composer *c)
 		return sut_err_nomem();
 	for (size_t i = 0; i < patch->n_functions; i++)
 		moved[i] = (struct moved){ patch->functions[i], i };
-	qsort(moved, patch->n_functions, sizeof(*moved), by_function);
+	sut_array_sort(moved, patch->n_functions, sizeof(*moved), by_function);
 	for (size_t i = 0; i < patch->n_functions; i++) {
 		patch->functions[i] = moved[i].function;
 		to[moved[i].from] = i;
@@ -330,7 +331,7 @@ static struct sut_err *sort_tables(struct sut_composer *c)
 	for (size_t i = 0; i < patch->n_ranges; i++)
 		patch->ranges[i].function = to[patch->ranges[i].function];
 	if (patch->n_ranges)
-		qsort(patch->ranges, patch->n_ranges, sizeof(*patch->ranges), by_range);
+		sut_array_sort(patch->ranges, patch->n_ranges, sizeof(*patch->ranges), by_range);
 	return NULL;
 }
 

@@ -14,6 +14,7 @@ struct sut_frag;
 struct sut_jump_table;
 struct sut_program;
 struct sut_reasons;
+struct sut_ref;
 
 #define SUT_NOWHERE UINT64_MAX
 
@@ -120,6 +121,13 @@ sut_check struct sut_err *sut_composer_place(struct sut_composer *c);
 
 /** Write parts, symbols and relocations into the hotpatch. */
 sut_check struct sut_err *sut_composer_emit(struct sut_composer *c);
+
+/** Refuse an address of read-only data that @p ref takes, that is compared, and that
+ *  could mean two things. */
+sut_check struct sut_err *sut_composer_check_compared(struct sut_composer *c,
+						      const struct sut_frag *frag,
+						      const struct sut_ref *ref,
+						      const struct sut_link *link);
 
 /** Let travel what the unwind data of @p frag needs. */
 sut_check struct sut_err *sut_composer_need_frame(struct sut_composer *c,
