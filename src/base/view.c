@@ -28,6 +28,14 @@ const char *sut_view_string(struct sut_view from, uint64_t off)
 	return (const char *)from.data + off;
 }
 
+bool sut_view_is_zero(struct sut_view view)
+{
+	for (size_t i = 0; i < view.size; i++)
+		if (view.data[i])
+			return false;
+	return true;
+}
+
 bool sut_view_equal(struct sut_view a, struct sut_view b)
 {
 	return a.size == b.size &&

@@ -31,5 +31,8 @@ bool sut_view_copy(struct sut_view from, uint64_t off, void *to, size_t size);
  *  @p from. Borrowed. */
 const char *sut_view_string(struct sut_view from, uint64_t off);
 
+/** Are all bytes 0? */
+bool sut_view_is_zero(struct sut_view view);
+
 /** Are the bytes of both the same? */
 bool sut_view_equal(struct sut_view a, struct sut_view b);

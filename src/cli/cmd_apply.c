@@ -50,7 +50,9 @@ struct sut_err *sut_cmd_apply(int argc, char **argv, enum sut_exit *status)
 		.timeout = options.timeout * 1e9,
 		.is_dry_run = options.is_dry_run,
 	};
-	err = run(&options, &apply, status);
+	err = sut_apply_check(&apply);
+	if (!err)
+		err = run(&options, &apply, status);
 	sut_crew_free_patches(patches, options.n_files);
 	return err;
 }

@@ -9,9 +9,28 @@
 #include "engine/row.h"
 #include "engine/target.h"
 #include "live/plan.h"
+#include "live/redirect.h"
 #include "live/switch.h"
 #include "patch/patch.h"
 #include "process/find.h"
+
+struct sut_err *sut_apply_check(const struct sut_apply *apply)
+{
+	for (size_t i = 0; i < apply->n_patches; i++) {
+		const struct sut_patch *a = &apply->patches[i];
+		for (size_t j = 0; j < i; j++) {
+			const struct sut_patch *b = &apply->patches[j];
+			if (strcmp(sut_patch_string(a, "old_build_id"),
+				   sut_patch_string(b, "old_build_id")) == 0)
+				return sut_err(SUT_E_USAGE,
+					       "hotpatches %s and %s are for the same build; the "
+					       "later one replaces the other",
+					       sut_patch_string(b, "name"),
+					       sut_patch_string(a, "name"));
+		}
+	}
+	return NULL;
+}
 
 struct sut_err *sut_apply_find(const struct sut_apply *apply, pid_t **ret, size_t *n_ret,
 			       size_t *n_hidden_ret)
@@ -91,24 +110,46 @@ static struct sut_err *plan_all(struct work *work)
 	return NULL;
 }
 
-static struct sut_err *place_all(struct sut_target *target, struct sut_borrow *borrow,
-				 void *context)
+static bool needs_place(const struct sut_plan *plan)
+{
+	return !plan->is_standing && !plan->is_mapped;
+}
+
+static struct sut_err *resolve_all(struct sut_target *target, struct sut_borrow *borrow,
+				   void *context)
 {
 	struct work *work = context;
+	struct sut_err *err = NULL;
 
-	for (size_t i = 0; i < work->n_plans; i++) {
-		struct sut_plan *plan = &work->plans[i];
-		if (plan->is_standing)
-			continue;
-		// Each payload must see the one before it.
-		_cleanup_(sut_maps_deinit) struct sut_maps maps = { 0 };
-		struct sut_err *err = sut_process_maps(&target->now.process, &maps);
-		if (!err)
-			err = sut_plan_place(plan, &maps, borrow);
-		if (err)
-			return err;
-	}
-	return NULL;
+	(void)target;
+	for (size_t i = 0; i < work->n_plans && !err; i++)
+		if (needs_place(&work->plans[i]))
+			err = sut_imports_call(&work->plans[i].imports, work->plans[i].patch,
+					       borrow);
+	return err;
+}
+
+static struct sut_err *choose_all(struct work *work)
+{
+	_cleanup_(sut_maps_deinit) struct sut_maps maps = { 0 };
+	struct sut_err *err = sut_process_maps(&work->target.now.process, &maps);
+
+	for (size_t i = 0; i < work->n_plans && !err; i++)
+		if (needs_place(&work->plans[i]))
+			err = sut_plan_choose(&work->plans[i], &maps);
+	return err;
+}
+
+static struct sut_err *map_all(struct sut_target *target, struct sut_borrow *borrow, void *context)
+{
+	struct work *work = context;
+	struct sut_err *err = NULL;
+
+	(void)target;
+	for (size_t i = 0; i < work->n_plans && !err; i++)
+		if (needs_place(&work->plans[i]))
+			err = sut_plan_map(&work->plans[i], borrow);
+	return err;
 }
 
 static struct sut_err *unplace_all(struct sut_target *target, struct sut_borrow *borrow,
@@ -133,12 +174,18 @@ static struct sut_err *unplace_all(struct sut_target *target, struct sut_borrow 
 	return first;
 }
 
-static bool has_something_to_place(const struct work *work)
+static size_t count_to_place(const struct work *work, size_t *n_resolvers)
 {
-	for (size_t i = 0; i < work->n_plans; i++)
-		if (!work->plans[i].is_standing)
-			return true;
-	return false;
+	size_t n = 0;
+
+	*n_resolvers = 0;
+	for (size_t i = 0; i < work->n_plans; i++) {
+		if (!needs_place(&work->plans[i]))
+			continue;
+		n++;
+		*n_resolvers += work->plans[i].imports.n_resolvers;
+	}
+	return n;
 }
 
 static bool has_placed(const struct work *work)
@@ -149,26 +196,52 @@ static bool has_placed(const struct work *work)
 	return false;
 }
 
-static struct sut_err *set_states(struct work *work, enum sut_trace_state state)
-{
-	for (size_t i = 0; i < work->n_plans; i++) {
-		struct sut_err *err = sut_trace_set_state(&work->target.now.process,
-							  &work->plans[i].trace, state);
-		if (err)
-			return err;
-	}
-	return NULL;
-}
-
+// Everything is computed while the target runs; a thread is borrowed only for what
+// only it can do. A place that somebody takes in between is chosen again.
 static struct sut_err *place(struct work *work)
 {
+	size_t n_resolvers, n = count_to_place(work, &n_resolvers);
 	struct sut_err *err = NULL;
 
-	if (has_something_to_place(work))
-		err = sut_target_borrow(&work->target, place_all, work);
+	if (n_resolvers)
+		err = sut_target_borrow(&work->target, resolve_all, work);
+	for (int tries = 0; n && tries < 5; tries++) {
+		if (!err)
+			err = choose_all(work);
+		if (!err)
+			err = sut_target_borrow(&work->target, map_all, work);
+		if (!err || err->code != SUT_E_BUSY || tries == 4)
+			break;
+		sut_err_free(err);
+		err = NULL;
+	}
 	for (size_t i = 0; i < work->n_plans && !err; i++)
 		if (!work->plans[i].is_standing)
 			err = sut_plan_write(&work->plans[i], &work->target.now.process);
+	return err;
+}
+
+static struct sut_err *set_replaced(struct work *work, const struct sut_plan *plan,
+				    enum sut_trace_state state)
+{
+	struct sut_err *err = NULL;
+
+	for (size_t i = 0; i < plan->n_replaced && !err; i++)
+		err = sut_trace_set_state(&work->target.now.process, plan->replaced[i], state);
+	return err;
+}
+
+static struct sut_err *set_states(struct work *work, enum sut_trace_state state,
+				  enum sut_trace_state state_of_replaced)
+{
+	struct sut_err *err = NULL;
+
+	for (size_t i = 0; i < work->n_plans && !err; i++) {
+		struct sut_plan *plan = &work->plans[i];
+		err = sut_trace_set_state(&work->target.now.process, &plan->trace, state);
+		if (!err)
+			err = set_replaced(work, plan, state_of_replaced);
+	}
 	return err;
 }
 
@@ -177,7 +250,7 @@ static struct sut_err *place(struct work *work)
 static struct sut_err *switch_over(struct work *work, struct sut_switch *s, uint64_t deadline)
 {
 	struct sut_switch_story story;
-	struct sut_err *err = set_states(work, SUT_TRACE_APPLYING);
+	struct sut_err *err = set_states(work, SUT_TRACE_APPLYING, SUT_TRACE_REVERTING);
 
 	if (!err)
 		err = sut_target_switch(&work->target, s, deadline, &story);
@@ -191,10 +264,14 @@ static void back_out(struct work *work)
 {
 	struct sut_err *err = NULL;
 
-	for (size_t i = 0; i < work->n_plans && !err; i++)
-		if (!work->plans[i].is_mapped && work->plans[i].is_standing)
-			err = sut_trace_set_state(&work->target.now.process, &work->plans[i].trace,
-						  work->plans[i].state_before);
+	for (size_t i = 0; i < work->n_plans && !err; i++) {
+		struct sut_plan *plan = &work->plans[i];
+		if (!plan->is_mapped && plan->is_standing)
+			err = sut_trace_set_state(&work->target.now.process, &plan->trace,
+						  plan->state_before);
+		if (!err)
+			err = set_replaced(work, plan, SUT_TRACE_APPLIED);
+	}
 	if (!err && has_placed(work))
 		err = sut_target_borrow(&work->target, unplace_all, work);
 	// The reason why we back out is what counts; what is left says PLACED or
@@ -209,17 +286,19 @@ static struct sut_err *apply_plans(struct work *work, uint64_t deadline)
 	struct sut_err *err = sut_tracer_seize(&work->target.tracer);
 
 	if (!err)
+		err = sut_target_clear(&work->target);
+	if (!err)
 		err = place(work);
 	for (size_t i = 0; i < work->n_plans && !err; i++)
 		err = sut_plan_add(&work->plans[i], &work->target.now.process, &s);
 	if (!err && s.n_changes == 0) {
 		work->row.outcome = SUT_OUTCOME_ALREADY;
-		return set_states(work, SUT_TRACE_APPLIED);
+		return set_states(work, SUT_TRACE_APPLIED, SUT_TRACE_REVERTED);
 	}
 	if (!err)
 		err = switch_over(work, &s, deadline);
 	if (!err)
-		return set_states(work, SUT_TRACE_APPLIED);
+		return set_states(work, SUT_TRACE_APPLIED, SUT_TRACE_REVERTED);
 	if (err->code != SUT_E_GONE)
 		back_out(work);
 	return err;
@@ -234,7 +313,10 @@ static struct sut_err *check_applied(struct work *work, bool *ret)
 		size_t n = 0;
 		if (!plan->is_standing || plan->trace.state != SUT_TRACE_APPLIED)
 			return NULL;
-		struct sut_err *err = sut_trace_count(&plan->trace, &work->target.now.process, &n);
+		if (plan->n_replaced)
+			return NULL;
+		struct sut_err *err = sut_redirect_count(&work->target.traces, &plan->trace,
+							 &work->target.now.process, &n);
 		if (err || n != plan->trace.n_functions)
 			return err;
 	}

@@ -26,6 +26,10 @@ struct sut_apply {
 	bool is_dry_run;  /**< Check everything, change nothing. */
 };
 
+/** Do these hotpatches make sense together? SUT_E_USAGE when two are for the same
+ *  build: one would replace the other. */
+sut_check struct sut_err *sut_apply_check(const struct sut_apply *apply);
+
 /** Find the processes that map one of the builds. @p n_hidden_ret: how many could
  *  not be looked into. @p ret is an array that the caller frees. */
 sut_check struct sut_err *sut_apply_find(const struct sut_apply *apply, pid_t **ret,

@@ -7,8 +7,7 @@
 #include "base/cleanup.h"
 #include "engine/row.h"
 #include "engine/target.h"
-#include "live/place.h"
-#include "live/plan.h"
+#include "live/redirect.h"
 #include "live/switch.h"
 
 /** One process on its way. */
@@ -55,26 +54,14 @@ static struct sut_err *count_one(struct work *work, struct sut_trace *trace, voi
 
 static struct sut_err *add_one(struct work *work, struct sut_trace *trace, void *context)
 {
-	return sut_trace_add_revert(trace, &work->target.now.process, context);
+	return sut_redirect_revert(&work->target.traces, trace, &work->target.now.process,
+				   context);
 }
 
 static struct sut_err *set_one(struct work *work, struct sut_trace *trace, void *context)
 {
 	return sut_trace_set_state(&work->target.now.process, trace,
 				   *(const enum sut_trace_state *)context);
-}
-
-static struct sut_err *unmap_one(struct work *work, struct sut_trace *trace, void *context)
-{
-	(void)work;
-	return sut_place_unmap(context, (struct sut_span){ trace->ro.start, trace->rw.end });
-}
-
-static struct sut_err *unmap_leftovers(struct sut_target *target, struct sut_borrow *borrow,
-				       void *context)
-{
-	(void)target;
-	return each(context, is_leftover, unmap_one, borrow);
 }
 
 static struct sut_err *set_all(struct work *work, enum sut_trace_state state)
@@ -126,8 +113,7 @@ static struct sut_err *revert_target(struct work *work, uint64_t deadline)
 	work->row.outcome = work->revert->is_dry_run ? SUT_OUTCOME_READY : SUT_OUTCOME_REVERTED;
 	if (work->revert->is_dry_run)
 		return NULL;
-	if (n_leftover)
-		err = sut_target_borrow(&work->target, unmap_leftovers, work);
+	err = sut_target_clear(&work->target);
 	if (!err && n_active)
 		err = revert_active(work, deadline);
 	work->row.place = work->target.place_time;

@@ -8,6 +8,8 @@
 #include "base/cleanup.h"
 #include "engine/frames.h"
 #include "engine/row.h"
+#include "live/place.h"
+#include "live/redirect.h"
 #include "live/switch.h"
 #include "live/unwind.h"
 #include "process/borrow.h"
@@ -119,6 +121,58 @@ struct sut_err *sut_target_borrow(struct sut_target *t, sut_borrowed_fn work, vo
 	t->place_time += sut_now() - begin;
 	sut_tracer_attend(&t->tracer, sut_now(), false);
 	return err;
+}
+
+static bool is_leftover(const struct sut_trace *trace)
+{
+	return trace->state == SUT_TRACE_PLACED;
+}
+
+static struct sut_err *unmap_leftovers(struct sut_target *t, struct sut_borrow *borrow,
+				       void *context)
+{
+	struct sut_err *err = NULL;
+
+	(void)context;
+	for (size_t i = 0; i < t->traces.n && !err; i++) {
+		const struct sut_trace *trace = &t->traces.items[i];
+		if (is_leftover(trace))
+			err = sut_place_unmap(borrow,
+					      (struct sut_span){ trace->ro.start, trace->rw.end });
+	}
+	return err;
+}
+
+// The state is written by whoever can write the target's memory. If it lies, the
+// entries do not.
+static struct sut_err *check_leftovers(struct sut_target *t, size_t *n_leftovers)
+{
+	*n_leftovers = 0;
+	for (size_t i = 0; i < t->traces.n; i++) {
+		const struct sut_trace *trace = &t->traces.items[i];
+		size_t n;
+		if (!is_leftover(trace))
+			continue;
+		struct sut_err *err =
+			sut_redirect_count(&t->traces, trace, &t->now.process, &n);
+		if (err)
+			return err;
+		if (n)
+			return sut_err(SUT_E_FORMAT,
+				       "the trace of %s says that nothing leads to it, but "
+				       "redirects do",
+				       trace->name);
+		++*n_leftovers;
+	}
+	return NULL;
+}
+
+struct sut_err *sut_target_clear(struct sut_target *t)
+{
+	size_t n;
+	struct sut_err *err = check_leftovers(t, &n);
+
+	return err || !n ? err : sut_target_borrow(t, unmap_leftovers, NULL);
 }
 
 // How long threads may take to stop. Twice what busy threads need on one processor

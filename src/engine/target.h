@@ -42,6 +42,10 @@ typedef struct sut_err *(*sut_borrowed_fn)(struct sut_target *target, struct sut
 sut_check struct sut_err *sut_target_borrow(struct sut_target *target, sut_borrowed_fn work,
 					    void *context);
 
+/** Unmap payloads that no redirect leads to: what a run left that was killed before
+ *  it had written them whole. Nobody else works on the target. */
+sut_check struct sut_err *sut_target_clear(struct sut_target *target);
+
 /** Try @p s until it is done or @p deadline has passed, with growing waits. */
 sut_check struct sut_err *sut_target_switch(struct sut_target *target, struct sut_switch *s,
 					    uint64_t deadline, struct sut_switch_story *ret);

@@ -9,6 +9,7 @@
 #include "engine/row.h"
 #include "engine/target.h"
 #include "live/plan.h"
+#include "live/redirect.h"
 #include "patch/patch.h"
 
 static struct sut_err *differs(const char *what, uint64_t at)
@@ -51,7 +52,7 @@ static struct sut_err *verify_part(struct sut_process *process, const struct sut
 static struct sut_err *verify_trace(struct sut_target *target, const struct sut_trace *trace)
 {
 	size_t n = 0;
-	struct sut_err *err = sut_trace_count(trace, &target->now.process, &n);
+	struct sut_err *err = sut_redirect_count(&target->traces, trace, &target->now.process, &n);
 
 	if (err)
 		return err;

@@ -3,7 +3,6 @@
 
 #include <elf.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -189,12 +188,13 @@ bool sut_place_choose(const struct sut_maps *maps, struct sut_span module,
 	return best.is_set;
 }
 
-static struct sut_err *map_one(struct sut_borrow *borrow, struct sut_span span, int protection)
+static struct sut_err *map_one(struct sut_borrow *borrow, struct sut_span span, int protection,
+			       int flags)
 {
 	const uint64_t args[6] = { span.start,
 				   span.end - span.start,
 				   protection,
-				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+				   MAP_PRIVATE | MAP_ANONYMOUS | flags,
 				   (uint64_t)-1,
 				   0 };
 	int64_t at;
@@ -220,19 +220,6 @@ static struct sut_err *map_one(struct sut_borrow *borrow, struct sut_span span, 
 	return err;
 }
 
-// Naming is a courtesy to whoever reads the maps: kernels may lack it.
-static void name_one(struct sut_borrow *borrow, struct sut_span span, struct sut_addr name)
-{
-	int64_t ignored;
-	struct sut_err *err = sut_borrow_syscall(
-		borrow, SYS_prctl,
-		(uint64_t[6]){ PR_SET_VMA, PR_SET_VMA_ANON_NAME, span.start,
-			       span.end - span.start, name.at },
-		&ignored);
-
-	sut_err_free(err);
-}
-
 struct sut_err *sut_place_unmap(struct sut_borrow *borrow, struct sut_span span)
 {
 	int64_t result;
@@ -247,41 +234,47 @@ struct sut_err *sut_place_unmap(struct sut_borrow *borrow, struct sut_span span)
 	return err;
 }
 
-struct sut_err *sut_place_map(struct sut_borrow *borrow, uint64_t start,
-			      const struct sut_layout *layout, const char *name)
+struct sut_err *sut_place_reserve(struct sut_borrow *borrow, uint64_t start,
+				  const struct sut_layout *layout)
 {
-	const uint64_t ends[] = { start, start + layout->ro, start + layout->ro + layout->rx,
-				  start + sut_layout_size(layout) };
-	static const int protections[] = { PROT_READ, PROT_READ | PROT_EXEC,
-					   PROT_READ | PROT_WRITE };
+	struct sut_span all = { start, start + sut_layout_size(layout) };
+
+	return map_one(borrow, all, PROT_READ, MAP_FIXED_NOREPLACE);
+}
+
+struct sut_err *sut_place_split(struct sut_borrow *borrow, uint64_t start,
+				const struct sut_layout *layout)
+{
+	struct sut_span rx = { start + layout->ro, start + layout->ro + layout->rx };
+	struct sut_span rw = { rx.end, rx.end + layout->rw };
 	struct sut_err *err = NULL;
-	char text[80];
 
-	for (int i = 0; i < 3 && !err; i++) {
-		if (ends[i] == ends[i + 1])
-			continue;
-		err = map_one(borrow, (struct sut_span){ ends[i], ends[i + 1] }, protections[i]);
-		if (err && ends[i] > start) {
-			struct sut_err *undo =
-				sut_place_unmap(borrow, (struct sut_span){ start, ends[i] });
-			sut_err_free(undo);
-		}
+	// New mappings over our own: changing protection would make memory executable
+	// that was not, which hardened services may not.
+	if (rx.start < rx.end)
+		err = map_one(borrow, rx, PROT_READ | PROT_EXEC, MAP_FIXED);
+	if (!err && rw.start < rw.end)
+		err = map_one(borrow, rw, PROT_READ | PROT_WRITE, MAP_FIXED);
+	return err;
+}
+
+void sut_place_name(struct sut_borrow *borrow, uint64_t start, const struct sut_layout *layout,
+		    struct sut_addr name)
+{
+	const uint64_t sizes[] = { layout->ro, layout->rx, layout->rw };
+	int64_t result = 0;
+
+	for (int i = 0; i < 3 && result == 0; i++) {
+		struct sut_err *err = NULL;
+		if (sizes[i])
+			err = sut_borrow_syscall(borrow, SYS_prctl,
+						 (uint64_t[6]){ PR_SET_VMA, PR_SET_VMA_ANON_NAME,
+								start, sizes[i], name.at },
+						 &result);
+		// Naming is a courtesy to whoever reads the maps.
+		if (err)
+			result = -1;
+		sut_err_free(err);
+		start += sizes[i];
 	}
-	if (err)
-		return err;
-
-	// The name is put for a moment where the trace will be.
-	snprintf(text, sizeof(text), "suture:%s", name);
-	for (char *c = text; *c; c++)
-		if (strchr("[]\\$`", *c) || *c < ' ' || *c > '~')
-			*c = '_';
-	err = sut_process_poke(borrow->tracer->process, (struct sut_addr){ start },
-			       (struct sut_view){ (const uint8_t *)text, strlen(text) + 1 });
-	if (err)
-		return err;
-	for (int i = 0; i < 3; i++)
-		if (ends[i] < ends[i + 1])
-			name_one(borrow, (struct sut_span){ ends[i], ends[i + 1] },
-				 (struct sut_addr){ start });
-	return NULL;
 }

@@ -50,12 +50,19 @@ static inline uint64_t sut_layout_size(const struct sut_layout *layout)
 bool sut_place_choose(const struct sut_maps *maps, struct sut_span module,
 		      const struct sut_layout *layout, uint64_t *ret);
 
-/** Map the payload's memory at @p start with a borrowed thread, all zero, the
- *  read-only mapping first. All or nothing, unless the thread dies. SUT_E_BUSY
- *  when somebody has taken the place meanwhile. @p name is shown in
- *  /proc/PID/maps where the kernel can. */
-sut_check struct sut_err *sut_place_map(struct sut_borrow *borrow, uint64_t start,
-					const struct sut_layout *layout, const char *name);
+/** Map the whole of a payload at @p start read-only, with a borrowed thread.
+ *  SUT_E_BUSY when somebody has taken the place meanwhile. */
+sut_check struct sut_err *sut_place_reserve(struct sut_borrow *borrow, uint64_t start,
+					    const struct sut_layout *layout);
+
+/** Map code and data over their parts of what has been reserved. */
+sut_check struct sut_err *sut_place_split(struct sut_borrow *borrow, uint64_t start,
+					  const struct sut_layout *layout);
+
+/** Name the mappings in /proc/PID/maps, where the kernel can; @p name is the remote
+ *  address of the name, at most 79 plain characters. */
+void sut_place_name(struct sut_borrow *borrow, uint64_t start, const struct sut_layout *layout,
+		    struct sut_addr name);
 
 /** Unmap @p span with a borrowed thread; empty: nothing. */
 sut_check struct sut_err *sut_place_unmap(struct sut_borrow *borrow, struct sut_span span);

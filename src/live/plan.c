@@ -8,7 +8,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
-#include "live/link.h"
+#include "live/redirect.h"
 #include "live/switch.h"
 #include "patch/patch.h"
 #include "process/snapshot.h"
@@ -18,25 +18,11 @@ void sut_plan_deinit(struct sut_plan *plan)
 	sut_layout_deinit(&plan->layout);
 	sut_imports_deinit(&plan->imports);
 	sut_trace_deinit(&plan->trace);
+	free((void *)plan->payload.data);
+	free(plan->replaced);
 	*plan = (struct sut_plan){ 0 };
 }
 
-
-// Put the old bytes over redirects of ours that stand in @p bytes, so that they
-// are compared as they were in the file.
-static void unredirect(const struct sut_traces *traces, uint64_t at, uint8_t *bytes, size_t size)
-{
-	for (size_t i = 0; i < traces->n; i++) {
-		for (size_t j = 0; j < traces->items[i].n_functions; j++) {
-			const struct sut_trace_function *f = &traces->items[i].functions[j];
-			if (f->at < at || f->at + SUT_REDIRECT_SIZE > at + size)
-				continue;
-			uint8_t *place = bytes + (f->at - at);
-			if (memcmp(place, f->after, SUT_REDIRECT_SIZE) == 0)
-				memcpy(place, f->before, SUT_REDIRECT_SIZE);
-		}
-	}
-}
 
 // What may have put other bytes there, told by their look.
 static const char *guess_intruder(const uint8_t *bytes)
@@ -64,7 +50,7 @@ static struct sut_err *check_range(struct sut_process *process, const struct sut
 	err = sut_process_peek(process, (struct sut_addr){ at }, bytes, range->size);
 	if (err)
 		return sut_err_wrap(err, "function %s", f->name);
-	unredirect(traces, at, bytes, range->size);
+	sut_redirect_undo(traces, at, bytes, range->size);
 	err = sut_sha256((struct sut_view){ bytes, range->size }, &digest);
 	if (err)
 		return err;
@@ -75,12 +61,11 @@ static struct sut_err *check_range(struct sut_process *process, const struct sut
 		       (unsigned long)at, guess_intruder(bytes));
 }
 
-static struct sut_err *check_ranges(const struct sut_plan *plan, struct sut_process *process,
-				    const struct sut_traces *traces)
+static struct sut_err *check_ranges(const struct sut_plan *plan, struct sut_process *process)
 {
 	for (size_t i = 0; i < plan->patch->n_ranges; i++) {
 		struct sut_err *err = check_range(process, plan->patch, &plan->patch->ranges[i],
-						  plan->module.base, traces);
+						  plan->module.base, plan->traces);
 		if (err)
 			return err;
 	}
@@ -93,23 +78,27 @@ static bool is_same_module(const struct sut_trace *trace, const struct sut_modul
 	       sut_build_id_equal(&trace->build_id, &module->build_id);
 }
 
-// A trace that names this module but another hotpatch, of which redirects stand.
-static struct sut_err *check_others(const struct sut_plan *plan, struct sut_process *process,
-				    const struct sut_traces *traces)
+static bool is_of_patch(const struct sut_trace *trace, const struct sut_patch *patch)
 {
-	for (size_t i = 0; i < traces->n; i++) {
-		const struct sut_trace *trace = &traces->items[i];
+	return memcmp(trace->digest.bytes, patch->digest.bytes, SUT_SHA256_SIZE) == 0;
+}
+
+// Other hotpatches of this module of which redirects stand: they go when ours come.
+static struct sut_err *find_replaced(struct sut_plan *plan, struct sut_process *process)
+{
+	plan->replaced = calloc(plan->traces->n + 1, sizeof(struct sut_trace *));
+	if (!plan->replaced)
+		return sut_err_nomem();
+	for (size_t i = 0; i < plan->traces->n; i++) {
+		struct sut_trace *trace = &plan->traces->items[i];
 		size_t n = 0;
-		if (!is_same_module(trace, &plan->module) ||
-		    memcmp(trace->digest.bytes, plan->patch->digest.bytes, SUT_SHA256_SIZE) == 0)
+		if (!is_same_module(trace, &plan->module) || is_of_patch(trace, plan->patch))
 			continue;
-		struct sut_err *err = sut_trace_count(trace, process, &n);
+		struct sut_err *err = sut_redirect_count(plan->traces, trace, process, &n);
 		if (err)
 			return err;
 		if (n)
-			return sut_err(SUT_E_UNSUPPORTED,
-				       "hotpatch %s is applied to the same build; revert it first",
-				       trace->name);
+			plan->replaced[plan->n_replaced++] = trace;
 	}
 	return NULL;
 }
@@ -123,12 +112,12 @@ static struct sut_err *copy_trace(const struct sut_trace *from, struct sut_trace
 }
 
 // A payload of the same hotpatch that stands complete in the target.
-static struct sut_err *take_up(struct sut_plan *plan, const struct sut_traces *traces)
+static struct sut_err *take_up(struct sut_plan *plan)
 {
-	for (size_t i = 0; i < traces->n; i++) {
-		const struct sut_trace *trace = &traces->items[i];
+	for (size_t i = 0; i < plan->traces->n; i++) {
+		const struct sut_trace *trace = &plan->traces->items[i];
 		if (!is_same_module(trace, &plan->module) || trace->state == SUT_TRACE_PLACED ||
-		    memcmp(trace->digest.bytes, plan->patch->digest.bytes, SUT_SHA256_SIZE) != 0)
+		    !is_of_patch(trace, plan->patch))
 			continue;
 		struct sut_err *err = copy_trace(trace, &plan->trace);
 		plan->is_standing = !err;
@@ -215,6 +204,7 @@ static struct sut_err *read_old_entries(struct sut_plan *plan, struct sut_proces
 						       f->before, sizeof(f->before));
 		if (err)
 			return err;
+		sut_redirect_undo(plan->traces, f->at, f->before, sizeof(f->before));
 	}
 	return NULL;
 }
@@ -231,13 +221,17 @@ struct sut_err *sut_plan_init(struct sut_snapshot *snapshot, const struct sut_pa
 			      struct sut_plan *ret)
 {
 	struct sut_process *process = &snapshot->process;
-	_cleanup_(sut_plan_deinit) struct sut_plan plan = { .patch = patch, .module = *module };
-	struct sut_err *err = check_ranges(&plan, process, traces);
+	_cleanup_(sut_plan_deinit) struct sut_plan plan = {
+		.patch = patch,
+		.module = *module,
+		.traces = traces,
+	};
+	struct sut_err *err = check_ranges(&plan, process);
 
 	if (!err)
-		err = check_others(&plan, process, traces);
+		err = find_replaced(&plan, process);
 	if (!err)
-		err = take_up(&plan, traces);
+		err = take_up(&plan);
 	if (!err && !plan.is_standing)
 		err = init_fresh(&plan, process);
 	if (!err)
@@ -251,188 +245,17 @@ struct sut_err *sut_plan_init(struct sut_snapshot *snapshot, const struct sut_pa
 	return NULL;
 }
 
-struct sut_err *sut_plan_place(struct sut_plan *plan, const struct sut_maps *maps,
-			       struct sut_borrow *borrow)
-{
-	uint64_t start;
-
-	if (!sut_place_choose(maps, plan->module.span, &plan->layout, &start))
-		return sut_err(SUT_E_UNSUPPORTED,
-			       "no free %lu bytes of address space within 2 GiB of %s",
-			       (unsigned long)sut_layout_size(&plan->layout), plan->module.path);
-	struct sut_err *err = sut_place_map(borrow, start, &plan->layout, plan->trace.name);
-	if (err)
-		return err;
-	plan->start = start;
-	plan->is_mapped = true;
-	return sut_imports_call(&plan->imports, plan->patch, borrow);
-}
-
-static void make_redirect(struct sut_trace_function *f)
-{
-	int32_t distance = f->target - (f->at + SUT_REDIRECT_SIZE);
-
-	f->after[0] = 0xe9; // jmp rel32
-	memcpy(f->after + 1, &distance, sizeof(distance));
-}
-
-// Now that the place is known: addresses, redirects and digests.
-static struct sut_err *finish_trace(struct sut_plan *plan, struct sut_view payload)
-{
-	const struct sut_layout *l = &plan->layout;
-	struct sut_trace *trace = &plan->trace;
-
-	trace->ro = (struct sut_span){ plan->start, plan->start + l->ro };
-	trace->rx = (struct sut_span){ trace->ro.end, trace->ro.end + l->rx };
-	trace->rw = (struct sut_span){ trace->rx.end, trace->rx.end + l->rw };
-	for (size_t i = 0; i < trace->n_functions; i++) {
-		trace->functions[i].target =
-			sut_link_address(plan->patch, l, plan->start, plan->module.base,
-					 plan->imports.at, plan->patch->functions[i].symbol);
-		make_redirect(&trace->functions[i]);
-	}
-	for (size_t i = 0; i < trace->n_parts; i++) {
-		struct sut_trace_part *part = &trace->parts[i];
-		struct sut_view bytes = { payload.data + l->parts[i], part->size };
-		part->at = plan->start + l->parts[i];
-		struct sut_err *err =
-			part->is_writable ? NULL : sut_sha256(bytes, &part->digest);
-		if (err)
-			return err;
-	}
-	return NULL;
-}
-
-struct sut_err *sut_plan_write(struct sut_plan *plan, struct sut_process *process)
-{
-	_cleanup_(sut_buf_deinit) struct sut_buf payload = { 0 };
-	_cleanup_(sut_buf_deinit) struct sut_buf trace = { 0 };
-	struct sut_err *err = sut_link(plan->patch, &plan->layout, plan->start, plan->module.base,
-				       plan->imports.at, &payload);
-
-	if (!err)
-		err = finish_trace(plan, sut_buf_view(&payload));
-	if (!err)
-		err = sut_trace_write(&plan->trace, &trace);
-	if (err)
-		return err;
-	memcpy(payload.data, trace.data, trace.size);
-	// The trace goes first: from then on the payload can be found and removed.
-	err = sut_process_poke(process, (struct sut_addr){ plan->start }, sut_buf_view(&payload));
-	plan->is_standing = !err;
-	return err;
-}
-
-static struct sut_err *compare_part(const struct sut_trace_part *part, const uint8_t *expected,
-				    struct sut_process *process)
-{
-	_cleanup_free_ uint8_t *bytes = malloc(part->size + 1);
-
-	if (!bytes)
-		return sut_err_nomem();
-	struct sut_err *err =
-		sut_process_peek(process, (struct sut_addr){ part->at }, bytes, part->size);
-	for (size_t i = 0; !err && i < part->size; i++)
-		if (bytes[i] != expected[i])
-			err = sut_err(SUT_E_MISMATCH, "%s at 0x%lx differs from the file", part->name,
-				      (unsigned long)(part->at + i));
-	return err;
-}
-
-// Only the target can tell where an IFUNC leads, and it was asked when the payload
-// was placed. Its word stands in the payload; the code it names must be in the
-// library that defines it.
-static struct sut_err *read_resolved(struct sut_plan *plan, struct sut_snapshot *snapshot)
-{
-	for (size_t i = 0; i < plan->patch->n_relocs; i++) {
-		const struct sut_patch_reloc *r = &plan->patch->relocs[i];
-		uint64_t value, at = plan->start + plan->layout.parts[r->part] + r->off;
-		if (!plan->imports.is_resolver[r->symbol] || r->type != R_X86_64_64)
-			continue;
-		struct sut_err *err = sut_process_peek(&snapshot->process, (struct sut_addr){ at },
-						       &value, sizeof(value));
-		if (err)
-			return err;
-		const struct sut_module *module =
-			sut_modules_at(&snapshot->modules, plan->imports.at[r->symbol]);
-		value -= r->addend;
-		if (!module || !sut_span_has(module->span, value))
-			return sut_err(SUT_E_MISMATCH, "%s at 0x%lx does not lead to its library",
-				       plan->patch->symbols[r->symbol].name, (unsigned long)at);
-		plan->imports.at[r->symbol] = value;
-	}
-	return NULL;
-}
-
-struct sut_err *sut_plan_verify(struct sut_plan *plan, struct sut_snapshot *snapshot)
-{
-	_cleanup_(sut_buf_deinit) struct sut_buf payload = { 0 };
-	const struct sut_layout *l = &plan->layout;
-
-	if (plan->trace.n_parts != plan->patch->n_parts ||
-	    plan->trace.rw.end - plan->trace.ro.start != sut_layout_size(l))
-		return sut_err(SUT_E_MISMATCH, "the trace is not of this hotpatch");
-	struct sut_err *err = read_resolved(plan, snapshot);
-	if (!err)
-		err = sut_link(plan->patch, l, plan->start, plan->module.base,
-			       plan->imports.at, &payload);
-	for (size_t i = 0; i < plan->trace.n_parts && !err; i++)
-		if (!plan->trace.parts[i].is_writable)
-			err = compare_part(&plan->trace.parts[i], payload.data + l->parts[i],
-					   &snapshot->process);
-	return err;
-}
-
-/** What stands at a function's entry. */
-enum entry { ENTRY_OLD, ENTRY_REDIRECTED };
-
-static struct sut_err *look_at_entry(const struct sut_trace_function *f,
-				     struct sut_process *process, enum entry *ret)
-{
-	uint8_t now[SUT_REDIRECT_SIZE];
-	struct sut_err *err =
-		sut_process_peek(process, (struct sut_addr){ f->at }, now, sizeof(now));
-
-	if (err)
-		return err;
-	if (memcmp(now, f->after, sizeof(now)) == 0)
-		*ret = ENTRY_REDIRECTED;
-	else if (memcmp(now, f->before, sizeof(now)) == 0)
-		*ret = ENTRY_OLD;
-	else
-		return sut_err(SUT_E_MISMATCH,
-			       "somebody else has changed the entry of %s at 0x%lx", f->name,
-			       (unsigned long)f->at);
-	return NULL;
-}
-
-struct sut_err *sut_trace_count(const struct sut_trace *trace, struct sut_process *process,
-				size_t *ret)
-{
-	enum entry entry;
-	size_t n = 0;
-
-	for (size_t i = 0; i < trace->n_functions; i++) {
-		struct sut_err *err = look_at_entry(&trace->functions[i], process, &entry);
-		if (err)
-			return err;
-		n += entry == ENTRY_REDIRECTED;
-	}
-	*ret = n;
-	return NULL;
-}
-
-static struct sut_err *add_redirect(const struct sut_trace_function *f, bool is_forward,
+static struct sut_err *add_redirect(const struct sut_plan *plan,
+				    const struct sut_trace_function *f,
 				    struct sut_process *process, struct sut_switch *s)
 {
 	struct sut_change change = { .at = f->at };
-	enum entry entry;
-	struct sut_err *err = look_at_entry(f, process, &entry);
+	enum sut_entry entry;
+	struct sut_err *err = sut_redirect_look(plan->traces, f, process, &entry, change.before);
 
-	if (err || (entry == ENTRY_REDIRECTED) == is_forward)
+	if (err || entry == SUT_ENTRY_REDIRECTED)
 		return err;
-	memcpy(change.before, is_forward ? f->before : f->after, sizeof(change.before));
-	memcpy(change.after, is_forward ? f->after : f->before, sizeof(change.after));
+	memcpy(change.after, f->after, sizeof(change.after));
 	return sut_switch_add_change(s, change);
 }
 
@@ -458,26 +281,13 @@ struct sut_err *sut_plan_add(const struct sut_plan *plan, struct sut_process *pr
 	size_t n_before = s->n_changes;
 
 	for (size_t i = 0; i < plan->trace.n_functions && !err; i++)
-		err = add_redirect(&plan->trace.functions[i], true, process, s);
+		err = add_redirect(plan, &plan->trace.functions[i], process, s);
+	// After ours, so that only what ours do not cover goes back to the original.
+	for (size_t i = 0; i < plan->n_replaced && !err; i++)
+		err = sut_redirect_revert(plan->traces, plan->replaced[i], process, s);
 	if (s->n_changes == n_before)
 		return err;
 	for (size_t i = 0; i < plan->patch->n_ranges && !err; i++)
 		err = add_old_range(plan, &plan->patch->ranges[i], s);
-	return err;
-}
-
-struct sut_err *sut_trace_add_revert(const struct sut_trace *trace, struct sut_process *process,
-				     struct sut_switch *s)
-{
-	struct sut_err *err = NULL;
-
-	for (size_t i = 0; i < trace->n_functions && !err; i++)
-		err = add_redirect(&trace->functions[i], false, process, s);
-	if (!err && trace->rx.start < trace->rx.end)
-		err = sut_switch_add_range(s, (struct sut_quiet_range){
-						      .span = trace->rx,
-						      .entry_last = trace->rx.start - 1,
-						      .name = trace->name,
-					      });
 	return err;
 }

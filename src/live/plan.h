@@ -6,11 +6,12 @@
  *
  * What has to happen so that one hotpatch stands in one module of one target:
  *
- *     init ──► place ──► write ──► add to a switch ──► (the switch is done)
- *      checks   maps      payload    redirects
+ *     init ──► resolve ──► choose ──► map ──► write ──► add to a switch
+ *     checks   IFUNCs      links      ro+trace  rest     redirects
  *
  * A hotpatch that stands there already, whole or half, or was reverted, is taken
- * up where it is: then there is nothing to place or write.
+ * up where it is: then there is nothing to place or write. Another hotpatch for
+ * the same build that stands there is replaced, in the same switch.
  */
 
 #include "live/imports.h"
@@ -19,18 +20,22 @@
 
 struct sut_switch;
 
-/** A plan. Borrows the hotpatch and the maps behind the module's path; owns the
- *  rest. */
+/** A plan. Borrows the hotpatch, the maps behind the module's path, and the traces;
+ *  owns the rest. */
 struct sut_plan {
 	const struct sut_patch *patch;
 	struct sut_module module;
+	const struct sut_traces *traces; /**< All that stand in the target. */
 	struct sut_layout layout;
 	uint64_t start;          /**< Of the payload; 0: no place yet. */
 	struct sut_imports imports;
+	struct sut_view payload; /**< Linked, its trace in front. Owned. */
 	struct sut_trace trace;  /**< As it stands in the target, or will. */
 	bool is_standing;        /**< The payload is complete in the target. */
-	enum sut_trace_state state_before; /**< When it stood there at the beginning. */
 	bool is_mapped;          /**< We have mapped it. */
+	enum sut_trace_state state_before; /**< When it stood there at the beginning. */
+	struct sut_trace **replaced;       /**< Traces whose redirects go. */
+	size_t n_replaced;
 };
 
 /** Plan to put @p patch into @p module. @p traces is what stands in the target.
@@ -41,30 +46,22 @@ sut_check struct sut_err *sut_plan_init(struct sut_snapshot *snapshot,
 					const struct sut_traces *traces, struct sut_plan *ret);
 void sut_plan_deinit(struct sut_plan *plan);
 
-/** Choose a place, map the payload's memory, and have the target resolve what only
- *  it can. */
-sut_check struct sut_err *sut_plan_place(struct sut_plan *plan, const struct sut_maps *maps,
-					 struct sut_borrow *borrow);
+/** Choose a place and link the payload for it. @p maps gets the place added, for
+ *  other plans to see. */
+sut_check struct sut_err *sut_plan_choose(struct sut_plan *plan, struct sut_maps *maps);
 
-/** Link the payload and write it, and its trace, into the target. */
+/** Map the place, and write the trace and all constants with it. SUT_E_BUSY when
+ *  somebody has taken the place meanwhile: choose again. */
+sut_check struct sut_err *sut_plan_map(struct sut_plan *plan, struct sut_borrow *borrow);
+
+/** Write the rest of the payload. */
 sut_check struct sut_err *sut_plan_write(struct sut_plan *plan, struct sut_process *process);
 
-/** Add the redirects that are missing, and the code that must be free, to @p s.
- *  The plan must outlive it. */
+/** Add the redirects that are missing, what is replaced, and the code that must be
+ *  free, to @p s. The plan must outlive it. */
 sut_check struct sut_err *sut_plan_add(const struct sut_plan *plan, struct sut_process *process,
 				       struct sut_switch *s);
 
 /** Link the payload of a plan that stands in the target once more, and compare
  *  every byte of its code and constants. SUT_E_MISMATCH when one differs. */
 sut_check struct sut_err *sut_plan_verify(struct sut_plan *plan, struct sut_snapshot *snapshot);
-
-/** How many redirects of @p trace stand in the target; SUT_E_MISMATCH when a
- *  function's entry is neither the old one nor redirected. */
-sut_check struct sut_err *sut_trace_count(const struct sut_trace *trace,
-					  struct sut_process *process, size_t *ret);
-
-/** Add what takes the redirects of @p trace away to @p s, and its code as what
- *  must be free. The trace must outlive it. */
-sut_check struct sut_err *sut_trace_add_revert(const struct sut_trace *trace,
-					       struct sut_process *process,
-					       struct sut_switch *s);

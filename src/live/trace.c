@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "live/trace.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +33,7 @@ struct head {
 	uint64_t base;
 	struct sut_span module, ro, rx, rw;
 	uint64_t time;
+	char label[80]; /**< "suture:NAME": what the kernel is told to show in maps. */
 	uint8_t seal[SUT_SHA256_SIZE]; /**< Digest of the trace with state and seal 0. */
 };
 
@@ -149,6 +151,20 @@ static struct sut_err *seal(struct sut_view bytes, struct sut_sha256 *ret)
 	return sut_sha256((struct sut_view){ copy, bytes.size }, ret);
 }
 
+// The kernel takes plain characters but these (mm/madvise.c, is_valid_name_char).
+static void set_label(const char *name, char *ret, size_t size)
+{
+	snprintf(ret, size, "suture:%s", name);
+	for (char *c = ret; *c; c++)
+		if (strchr("[]\\$`", *c) || *c < ' ' || *c > '~')
+			*c = '_';
+}
+
+struct sut_addr sut_trace_label_at(const struct sut_trace *trace)
+{
+	return (struct sut_addr){ trace->ro.start + offsetof(struct head, label) };
+}
+
 struct sut_err *sut_trace_write(const struct sut_trace *trace, struct sut_buf *ret)
 {
 	size_t size = sut_trace_size(trace);
@@ -172,6 +188,7 @@ struct sut_err *sut_trace_write(const struct sut_trace *trace, struct sut_buf *r
 		.rw = trace->rw,
 		.time = trace->time,
 	};
+	set_label(trace->name, head.label, sizeof(head.label));
 	memcpy(head.magic, magic, sizeof(magic));
 	memcpy(head.digest, trace->digest.bytes, sizeof(head.digest));
 	memcpy(head.build_id, trace->build_id.bytes, trace->build_id.size);

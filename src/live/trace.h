@@ -114,5 +114,8 @@ sut_check struct sut_err *sut_trace_set_state(struct sut_process *process,
 					      struct sut_trace *trace,
 					      enum sut_trace_state state);
 
+/** Where in the target the label stands that its mappings are named by. */
+struct sut_addr sut_trace_label_at(const struct sut_trace *trace);
+
 /** The word for a state, as `status` prints it. */
 const char *sut_trace_state_name(enum sut_trace_state state);

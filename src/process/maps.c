@@ -137,6 +137,23 @@ void sut_maps_deinit(struct sut_maps *maps)
 	*maps = (struct sut_maps){ 0 };
 }
 
+struct sut_err *sut_maps_add(struct sut_maps *maps, struct sut_span span)
+{
+	size_t at = 0;
+	struct sut_err *err =
+		sut_array_grow(&maps->items, maps->n, &maps->capacity, sizeof(*maps->items));
+	_cleanup_free_ char *path = strdup("");
+
+	if (err || !path)
+		return err ? err : sut_err_nomem();
+	while (at < maps->n && maps->items[at].span.start < span.start)
+		at++;
+	memmove(&maps->items[at + 1], &maps->items[at], (maps->n - at) * sizeof(*maps->items));
+	maps->items[at] = (struct sut_mapping){ .span = span, .path = steal(path) };
+	maps->n++;
+	return NULL;
+}
+
 const struct sut_mapping *sut_maps_at(const struct sut_maps *maps, uint64_t at)
 {
 	size_t low = 0, high = maps->n;

@@ -36,6 +36,9 @@ struct sut_maps {
 sut_check struct sut_err *sut_maps_parse(struct sut_view text, struct sut_maps *ret);
 void sut_maps_deinit(struct sut_maps *maps);
 
+/** Add a mapping without a name, as if it were there. */
+sut_check struct sut_err *sut_maps_add(struct sut_maps *maps, struct sut_span span);
+
 /** Find the mapping that holds @p at, or NULL. */
 const struct sut_mapping *sut_maps_at(const struct sut_maps *maps, uint64_t at);
 

@@ -12,6 +12,8 @@
  *   tail     answer_tail() has left by a tail call: it is not there any more
  *   jump     it has left answer() by longjmp
  *   vfork    it is in vfork(3), called by answer()
+ *   later    nothing before "t" (ok): then it sleeps in a function that answer() calls
+ *   idle     nothing
  * "r" lets it leave (prints ok), "a" prints answer(6, 0), "q" quits.
  */
 #include <pthread.h>
@@ -33,7 +35,7 @@ int helper(int x, int what);
 extern int bias;
 
 int bias = 1;
-static atomic_int is_released, is_there;
+static atomic_int is_released, is_there, is_told;
 static jmp_buf out;
 static volatile int sink;
 
@@ -143,6 +145,12 @@ static void *work(void *argument)
 		sleep_on_old_bytes();
 	}
 	is_there = 1;
+	while (strcmp(mode, "later") == 0 && !is_told)
+		usleep(1000);
+	if (is_told) {
+		is_there = 0;
+		answer(1, SLEEP);
+	}
 	for (;;)
 		pause();
 	return NULL;
@@ -162,6 +170,13 @@ int main(int argc, char **argv)
 	for (int c; (c = getchar()) != EOF && c != 'q';) {
 		if (c == 'a')
 			printf("%d %d\n", answer(6, LEAF), answer_tail(6, LEAF));
+		if (c == 't') {
+			is_told = 1;
+			usleep(2000);
+			while (!is_there)
+				usleep(1000);
+			puts("ok");
+		}
 		if (c == 'r') {
 			is_released = 1;
 			puts("ok");

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * usage: live-killer STEP COMMAND...
+ *
+ * Runs COMMAND and kills it, with every process it has started, when one of them
+ * is about to make system call number STEP of those that change other processes:
+ * ptrace, and pwrite to their memory. Prints "killed", or "ended STATUS N" when
+ * the command ended before; N is how many such calls it made. No hook in the
+ * product is needed for this: every point between two changes is reached.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { MAX = 64 };
+
+/** A process that is watched. */
+struct watched {
+	pid_t pid;
+	int is_inside; /**< Between the entry and the exit of a call. */
+};
+
+static struct watched all[MAX];
+static int n_all;
+
+static struct watched *find(pid_t pid)
+{
+	for (int i = 0; i < n_all; i++)
+		if (all[i].pid == pid)
+			return &all[i];
+	all[n_all] = (struct watched){ .pid = pid };
+	return &all[n_all++];
+}
+
+static void forget(pid_t pid)
+{
+	*find(pid) = all[--n_all];
+}
+
+static int is_change(pid_t pid)
+{
+	struct user_regs_struct regs;
+
+	if (ptrace(PTRACE_GETREGS, pid, NULL, &regs) < 0)
+		return 0;
+	return regs.orig_rax == SYS_ptrace || regs.orig_rax == SYS_pwrite64;
+}
+
+static int kill_all(void)
+{
+	for (int i = 0; i < n_all; i++)
+		kill(all[i].pid, SIGKILL);
+	while (waitpid(-1, NULL, __WALL) > 0 || errno == EINTR)
+		;
+	puts("killed");
+	return 0;
+}
+
+static pid_t start(char **argv)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		raise(SIGSTOP);
+		execv(argv[0], argv);
+		_exit(127);
+	}
+	waitpid(pid, NULL, WUNTRACED);
+	ptrace(PTRACE_SEIZE, pid, NULL,
+	       (long)(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
+		      PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL));
+	find(pid);
+	kill(pid, SIGCONT);
+	return pid;
+}
+
+int main(int argc, char **argv)
+{
+	long step = argc > 2 ? atol(argv[1]) : 0, n = 0;
+	int status, end = -1;
+
+	if (argc < 3)
+		return 2;
+	pid_t first = start(argv + 2);
+	for (;;) {
+		pid_t pid = waitpid(-1, &status, __WALL);
+		if (pid < 0 && errno == EINTR)
+			continue;
+		if (pid < 0)
+			break;
+		if (!WIFSTOPPED(status)) {
+			if (pid == first)
+				end = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+			forget(pid);
+			continue;
+		}
+		struct watched *w = find(pid);
+		int sig = WSTOPSIG(status), event = status >> 16;
+		if (sig == (SIGTRAP | 0x80)) {
+			w->is_inside = !w->is_inside;
+			if (w->is_inside && is_change(pid) && ++n == step)
+				return kill_all();
+		}
+		ptrace(PTRACE_SYSCALL, pid, NULL,
+		       (long)(event || sig == (SIGTRAP | 0x80) ? 0 : sig));
+	}
+	printf("ended %d %ld\n", end, n);
+	return 0;
+}
