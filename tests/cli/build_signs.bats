@@ -5,6 +5,7 @@
 
 setup_file() {
 	export PAIRS=$BATS_FILE_TMPDIR/pairs
+	export PAIR_OBJECTS=$BATS_TEST_DIRNAME/../../build/pair-objects
 	"$BATS_TEST_DIRNAME/../pairs/build" "$PAIRS"
 }
 
