@@ -10,7 +10,7 @@ static const size_t search_distance = 24;
 /** Instructions in a row that make a common place. */
 static const size_t meeting_length = 3;
 
-static bool same_shape(const struct sut_walk *w, size_t i, size_t j)
+static bool same_shape(const struct sut_body_walk *w, size_t i, size_t j)
 {
 	if (i >= w->a->n_insns || j >= w->b->n_insns)
 		return false;
@@ -18,7 +18,7 @@ static bool same_shape(const struct sut_walk *w, size_t i, size_t j)
 	       w->new->insns[w->b->first_insn + j].shape;
 }
 
-static bool meets(const struct sut_walk *w, size_t i, size_t j)
+static bool meets(const struct sut_body_walk *w, size_t i, size_t j)
 {
 	for (size_t k = 0; k < meeting_length; k++)
 		if (!same_shape(w, i + k, j + k))
@@ -27,7 +27,7 @@ static bool meets(const struct sut_walk *w, size_t i, size_t j)
 }
 
 // Go to the nearest place where both are alike again.
-static bool resync(struct sut_walk *w)
+static bool resync(struct sut_body_walk *w)
 {
 	for (size_t sum = 1; sum <= 2 * search_distance; sum++) {
 		for (size_t k = 0; k <= sum; k++) {
@@ -41,7 +41,7 @@ static bool resync(struct sut_walk *w)
 	return false;
 }
 
-bool sut_walk_next(struct sut_walk *w, size_t *i, size_t *j)
+bool sut_body_walk_next(struct sut_body_walk *w, size_t *i, size_t *j)
 {
 	if (w->i >= w->a->n_insns || w->j >= w->b->n_insns)
 		return false;

@@ -16,7 +16,7 @@ struct sut_frag;
 struct sut_program;
 
 /** A walk through two fragments. All borrowed. */
-struct sut_walk {
+struct sut_body_walk {
 	const struct sut_program *old, *new;
 	const struct sut_frag *a, *b;
 	size_t i, j; /**< The next instructions, by index in their fragments. */
@@ -24,4 +24,4 @@ struct sut_walk {
 
 /** Find the next pair. False at the end, or where the bodies part for good. On
  *  success @p i and @p j are the indices of its instructions. */
-bool sut_walk_next(struct sut_walk *walk, size_t *i, size_t *j);
+bool sut_body_walk_next(struct sut_body_walk *walk, size_t *i, size_t *j);

@@ -312,10 +312,10 @@ static bool same_shapes(const struct side *a, const struct side *b)
 static void explain_frags(const struct sut_pair *pair, const struct side *a,
 			  const struct side *b, struct sut_explanation *ret)
 {
-	struct sut_walk walk = { a->p, b->p, a->frag, b->frag, 0, 0 };
+	struct sut_body_walk walk = { a->p, b->p, a->frag, b->frag, 0, 0 };
 	size_t i, j;
 
-	while (sut_walk_next(&walk, &i, &j))
+	while (sut_body_walk_next(&walk, &i, &j))
 		note_difference(pair, a, i, b, j, ret);
 }
 

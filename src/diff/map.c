@@ -271,12 +271,12 @@ static const struct sut_ref *ref_of(const struct sut_program *p, const struct su
 	return NULL;
 }
 
-static struct sut_err *vote_by_walk(const struct sut_pair *pair, struct sut_walk *walk,
+static struct sut_err *vote_by_walk(const struct sut_pair *pair, struct sut_body_walk *walk,
 				    struct votes *v)
 {
 	size_t i, j;
 
-	while (sut_walk_next(walk, &i, &j)) {
+	while (sut_body_walk_next(walk, &i, &j)) {
 		const struct sut_ref *x = ref_of(pair->old, walk->a, i);
 		const struct sut_ref *y = ref_of(pair->new, walk->b, j);
 		if (!x || !y || x->kind != y->kind || !is_data(pair->old, x->target) ||
@@ -299,7 +299,7 @@ struct sut_err *sut_match_weak_data(struct sut_pair *pair)
 		if (pair->to_new[o] == SUT_NO_MATCH)
 			continue;
 		const struct sut_frag *b = &pair->new->frags[pair->to_new[o]];
-		struct sut_walk walk = { pair->old, pair->new, a, b, 0, 0 };
+		struct sut_body_walk walk = { pair->old, pair->new, a, b, 0, 0 };
 		if (!sut_pair_same_body(pair, a, b))
 			err = vote_by_walk(pair, &walk, &v);
 	}

@@ -135,6 +135,11 @@ static void put_parts(const struct sut_trace *trace, uint8_t *bytes, size_t *end
 	}
 }
 
+static struct sut_err *damaged(const char *what)
+{
+	return sut_err(SUT_E_FORMAT, "damaged trace: %s", what);
+}
+
 // The state changes while the trace stands; the seal cannot cover itself.
 static struct sut_err *seal(struct sut_view bytes, struct sut_sha256 *ret)
 {
@@ -149,6 +154,22 @@ static struct sut_err *seal(struct sut_view bytes, struct sut_sha256 *ret)
 	memset(head.seal, 0, sizeof(head.seal));
 	memcpy(copy, &head, sizeof(head));
 	return sut_sha256((struct sut_view){ copy, bytes.size }, ret);
+}
+
+struct sut_err *sut_trace_seal(uint8_t *bytes, size_t size)
+{
+	struct sut_sha256 digest;
+	struct head head;
+
+	if (size < sizeof(head))
+		return damaged("it is cut off");
+	memcpy(&head, bytes, sizeof(head));
+	if (head.size < sizeof(head) || head.size > size)
+		return damaged("a size is wrong");
+	struct sut_err *err = seal((struct sut_view){ bytes, head.size }, &digest);
+	if (!err)
+		memcpy(bytes + offsetof(struct head, seal), digest.bytes, sizeof(digest.bytes));
+	return err;
 }
 
 // The kernel takes plain characters but these (mm/madvise.c, is_valid_name_char).
@@ -202,11 +223,6 @@ struct sut_err *sut_trace_write(const struct sut_trace *trace, struct sut_buf *r
 		return err;
 	memcpy(ret->data + offsetof(struct head, seal), digest.bytes, SUT_SHA256_SIZE);
 	return NULL;
-}
-
-static struct sut_err *damaged(const char *what)
-{
-	return sut_err(SUT_E_FORMAT, "damaged trace: %s", what);
 }
 
 static struct sut_err *get_string(struct sut_view bytes, uint32_t off, char **ret)

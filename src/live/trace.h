@@ -93,6 +93,10 @@ sut_check struct sut_err *sut_trace_write(const struct sut_trace *trace, struct 
 sut_check struct sut_err *sut_trace_read(struct sut_view bytes, uint64_t at,
 					 struct sut_trace *ret);
 
+/** Set the seal of the trace in @p bytes, which must not be less than it says: for
+ *  whoever changes a trace that he holds. */
+sut_check struct sut_err *sut_trace_seal(uint8_t *bytes, size_t size);
+
 /** The traces of a process, in the order of their addresses. Owns them. */
 struct sut_traces {
 	struct sut_trace *items;
