@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -18,9 +19,11 @@
 #include "process/process.h"
 #include "process/restart.h"
 
-// task_struct flags, field 9 of /proc/TID/stat: include/linux/sched.h of Linux
-// 5.12 and 6.4. io_uring's and vhost's workers appear among the threads of the
-// process that they serve, and ptrace refuses them.
+// task_struct flags, field 9 of /proc/TID/stat (include/linux/sched.h): io_uring's
+// workers since Linux 5.12, and vhost's since 6.4, where the second flag's bit meant
+// something else before. They appear among the threads of the process that they
+// serve but run no user code. Newer kernels let them be traced; yet to interrupt one
+// would end a request of the program with EINTR.
 static const unsigned long flag_io_worker = 0x10, flag_user_worker = 0x4000;
 
 uint64_t sut_now(void)
@@ -84,10 +87,36 @@ static void read_thread_file(const struct sut_tracer *tracer, pid_t tid, const c
 	text[done > 0 ? done : 0] = 0;
 }
 
+static bool has_user_workers(void)
+{
+	struct utsname u;
+	int major_no = 0, minor_no = 0;
+
+	return uname(&u) == 0 && sscanf(u.release, "%d.%d", &major_no, &minor_no) == 2 &&
+	       (major_no > 6 || (major_no == 6 && minor_no >= 4));
+}
+
+/** What /proc/TID/stat says of a thread. */
+enum kind { KIND_GONE, KIND_KERNEL, KIND_USER };
+
+static enum kind look_at_thread(const struct sut_tracer *tracer, pid_t tid)
+{
+	char text[512], state = 0;
+	unsigned long flags = 0;
+
+	read_thread_file(tracer, tid, "stat", text, sizeof(text));
+	const char *end = strrchr(text, ')');
+	if (!end || sscanf(end + 1, " %c %*d %*d %*d %*d %*d %lu", &state, &flags) != 2 ||
+	    state == 'Z' || state == 'X')
+		return KIND_GONE;
+	if ((flags & flag_io_worker) || ((flags & flag_user_worker) && has_user_workers()))
+		return KIND_KERNEL;
+	return KIND_USER;
+}
+
 /** Why a thread could not be seized. */
 enum refusal {
 	REFUSAL_GONE,
-	REFUSAL_KERNEL,
 	REFUSAL_OURS, /**< Traced by us under another tid: it took the leader's in exec. */
 	REFUSAL_TRACED,
 	REFUSAL_DENIED,
@@ -95,16 +124,10 @@ enum refusal {
 
 static enum refusal why_refused(const struct sut_tracer *tracer, pid_t tid, pid_t *tracer_ret)
 {
-	char text[4096], state = 0;
-	unsigned long flags = 0;
+	char text[4096];
 
-	read_thread_file(tracer, tid, "stat", text, sizeof(text));
-	const char *end = strrchr(text, ')');
-	if (!end || sscanf(end + 1, " %c %*d %*d %*d %*d %*d %lu", &state, &flags) != 2 ||
-	    state == 'Z' || state == 'X')
+	if (look_at_thread(tracer, tid) == KIND_GONE)
 		return REFUSAL_GONE;
-	if (flags & (flag_io_worker | flag_user_worker))
-		return REFUSAL_KERNEL;
 	read_thread_file(tracer, tid, "status", text, sizeof(text));
 	const char *line = strstr(text, "\nTracerPid:");
 	*tracer_ret = line ? atoi(line + strlen("\nTracerPid:")) : 0;
@@ -129,6 +152,8 @@ static struct sut_err *seize_thread(struct sut_tracer *tracer, pid_t tid)
 {
 	pid_t other = 0;
 
+	if (look_at_thread(tracer, tid) == KIND_KERNEL)
+		return add_thread(tracer, tid, SUT_THREAD_KERNEL);
 	if (ptrace(PTRACE_SEIZE, tid, NULL, (long)SUT_TRACE_OPTIONS) == 0)
 		return add_thread(tracer, tid, SUT_THREAD_RUNNING);
 	int os_errno = errno;
@@ -140,8 +165,6 @@ static struct sut_err *seize_thread(struct sut_tracer *tracer, pid_t tid)
 	case REFUSAL_OURS:
 		tracer->has_execed = true;
 		return NULL;
-	case REFUSAL_KERNEL:
-		return add_thread(tracer, tid, SUT_THREAD_KERNEL);
 	case REFUSAL_TRACED:
 		return name_tracer(other);
 	default:

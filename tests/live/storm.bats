@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+# Programs that make it hard: patched all the same, or refused, and never harmed.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	load helpers
+	hotpatch=$built/live-storm.hotpatch
+}
+
+teardown() {
+	kill_victim
+}
+
+row() {
+	json ".processes[] | select(.pid == $pid) | .$1"
+}
+
+# Ten applies and reverts in mode $1; no wrong answer, no child that failed.
+survives() {
+	start_victim live-storm "$1"
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		run "$suture" apply --pid "$pid" --json "$hotpatch"
+		[[ $status == 0 && $(row outcome <<<"$output") == patched ]] || {
+			echo "$output"
+			false
+		}
+		[[ $(ask a) == 43 ]]
+		run "$suture" revert --pid "$pid" --json "$hotpatch"
+		[[ $status == 0 && $(row outcome <<<"$output") == reverted ]] || {
+			echo "$output"
+			false
+		}
+		[[ $(ask a) == 7 ]]
+	done
+	run -0 ask c
+	[[ $output =~ ^"done "[0-9]+" wrong 0"$ ]] || {
+		echo "$output"
+		false
+	}
+	[[ $1 == strict ]] || stop_victim # the strict thread may not end its process
+	kill_victim
+}
+
+@test "threads that start and end all the time" {
+	survives clone
+}
+
+@test "children that are forked all the time" {
+	survives fork
+}
+
+@test "programs that are spawned all the time" {
+	survives spawn
+}
+
+@test "a process whose first thread has exited" {
+	survives leader
+}
+
+@test "io_uring's kernel threads are left alone" {
+	start_victim live-storm uring
+	grep -q iou-wrk /proc/"$pid"/task/*/comm
+	stop_victim
+	survives uring
+}
+
+@test "a seccomp filter that kills whoever maps memory" {
+	survives seccomp
+}
+
+@test "seccomp's strict mode" {
+	survives strict
+}
+
+@test "PR_SET_MDWE" {
+	survives mdwe
+}
+
+@test "a process that is not dumpable" {
+	survives private
+}
+
+@test "two thousand signals a second" {
+	survives alarm
+}
+
+@test "another process that shares the memory" {
+	survives shared
+}
