@@ -105,6 +105,12 @@ static struct sut_err *decode_all(struct sut_program *p)
 	struct sut_growth growth = { 0 };
 	struct sut_span span = { 0, 0 };
 
+	// Never NULL, even without code: other places add offsets to them.
+	struct sut_err *none = sut_array_grow(&p->insns, 0, &growth.insns, sizeof(*p->insns));
+	if (!none)
+		none = sut_array_grow(&p->refs, 0, &growth.refs, sizeof(*p->refs));
+	if (none)
+		return none;
 	if (p->image->type == ET_EXEC)
 		span = (struct sut_span){ p->image->low, p->image->high };
 	for (size_t i = 0; i < p->n_frags; i++) {
