@@ -80,6 +80,37 @@ static struct sut_err *print_table(const struct sut_report *report)
 	return err ? err : sut_table_print(table);
 }
 
+static bool has_accepted(const struct sut_reasons *reasons, const struct sut_acceptance *a)
+{
+	for (size_t i = 0; i < reasons->n; i++) {
+		const struct sut_reason *r = &reasons->list[i];
+		if (r->accepted && strcmp(r->code, a->code) == 0 &&
+		    (!a->function || strcmp(r->function, a->function) == 0))
+			return true;
+	}
+	return false;
+}
+
+// An acceptance without a sign is no fault (scripts name what may come), but a
+// mistyped one should be seen.
+static bool is_used(const struct sut_report *report, const struct sut_acceptance *a)
+{
+	for (size_t i = 0; i < report->n_rows; i++)
+		if (has_accepted(&report->rows[i].build.reasons, a))
+			return true;
+	return false;
+}
+
+static void print_unused(const struct sut_report *report)
+{
+	for (size_t i = 0; i < report->n_acceptances; i++) {
+		const struct sut_acceptance *a = &report->acceptances[i];
+		if (!is_used(report, a))
+			printf("\n--accept %s%s%s: there is no such sign.\n", a->code,
+			       a->function ? ":" : "", a->function ? a->function : "");
+	}
+}
+
 struct sut_err *sut_report_print(const struct sut_report *report)
 {
 	if (report->n_rows == 0) {
@@ -99,6 +130,7 @@ struct sut_err *sut_report_print(const struct sut_report *report)
 	}
 	if (report->n_removed)
 		printf("\n%zu ELF files are not in the new package.\n", report->n_removed);
+	print_unused(report);
 	return NULL;
 }
 

@@ -8,18 +8,20 @@
 #include "cli/command.h"
 #include "engine/build.h"
 
-/** One pair of files. Owns both members. */
+/** One pair of files. Owns its members. */
 struct sut_report_row {
 	struct sut_build build;
 	char *output; /**< Path of the hotpatch, NULL when none was written. */
 };
 
-/** All pairs. Owns the rows. */
+/** All pairs. Owns the rows; borrows the acceptances. */
 struct sut_report {
 	struct sut_report_row *rows;
 	size_t n_rows;
 	size_t n_removed;            /**< Files that the new package does not have. */
 	uint64_t old_size, new_size; /**< Of the inputs, bytes. */
+	const struct sut_acceptance *acceptances; /**< What was asked for. */
+	size_t n_acceptances;
 };
 
 void sut_report_deinit(struct sut_report *report);

@@ -268,6 +268,8 @@ struct sut_err *sut_cmd_build(int argc, char **argv, enum sut_exit *status)
 	_cleanup_(sut_report_deinit) struct sut_report report = { 0 };
 	struct sut_err *err = read_options(argc, argv, &request);
 
+	report.acceptances = request.acceptances;
+	report.n_acceptances = request.options.n_acceptances;
 	if (!err)
 		err = build(&request, &report);
 	if (!err)

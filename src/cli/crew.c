@@ -208,6 +208,7 @@ struct sut_err *sut_crew_print(const struct sut_row *rows, size_t n, size_t n_hi
 	if (n == 0)
 		sut_ui_say("no process runs it");
 	if (n_hidden)
-		sut_ui_say("%zu processes could not be looked into: no permission", n_hidden);
+		sut_ui_say("%zu process%s could not be looked into: no permission", n_hidden,
+			   n_hidden == 1 ? "" : "es");
 	return err;
 }

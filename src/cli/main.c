@@ -154,7 +154,8 @@ static enum sut_exit dispatch(int argc, char **argv)
 		print_help(stderr);
 		return SUT_EXIT_USAGE;
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+	bool is_help = strcmp(argv[1], "help") == 0;
+	if ((is_help && argc == 2) || strcmp(argv[1], "--help") == 0) {
 		print_help(stdout);
 		return SUT_EXIT_OK;
 	}
@@ -163,12 +164,13 @@ static enum sut_exit dispatch(int argc, char **argv)
 		return SUT_EXIT_OK;
 	}
 
-	const struct sut_command *command = find_command(argv[1]);
+	const char *name = is_help ? argv[2] : argv[1];
+	const struct sut_command *command = find_command(name);
 	if (!command) {
-		fprintf(stderr, "suture: no command '%s'; see 'suture --help'\n", argv[1]);
+		fprintf(stderr, "suture: no command '%s'; see 'suture --help'\n", name);
 		return SUT_EXIT_USAGE;
 	}
-	if (has_option(argc - 1, argv + 1, "--help")) {
+	if (is_help || has_option(argc - 1, argv + 1, "--help")) {
 		fputs(command->usage, stdout);
 		return SUT_EXIT_OK;
 	}

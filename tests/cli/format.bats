@@ -118,6 +118,12 @@ built_pair() {
 	"$suture" show --json packed | jq 'del(.size)' | cmp - plain.json
 }
 
+@test "an acceptance that fits no sign is told" {
+	run -0 built_pair --accept nonsense:check=why
+	[[ $output == *"--accept nonsense:check: there is no such sign."* ]]
+	[[ -s $BATS_TEST_TMPDIR/p.hotpatch ]]
+}
+
 @test "the same two builds give the same hotpatch" {
 	built_pair
 	mv p.hotpatch first

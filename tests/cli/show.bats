@@ -88,6 +88,9 @@ setup() {
 		run -0 --separate-stderr "$suture" "$command" --help
 		[[ $output == "usage: suture $command"* ]]
 		[[ $stderr == "" ]]
+		help=$output
+		run -0 "$suture" help "$command"
+		[[ $output == "$help" ]]
 	done
 }
 
