@@ -18,23 +18,25 @@ ASAN_TESTS = tests/elf tests/cli/format.bats tests/cli/show.bats
 .NOTPARALLEL:
 
 .PHONY: all
-all: build/build.ninja ## build the program and the library (default)
-	@ninja -C build
-
-build/build.ninja:
+all: ## build the program and the library (default)
 	@tools/setup build
-	@meson setup build
+	@[ -f build/build.ninja ] || meson setup build
+	@ninja -C build
 
 .PHONY: demo
 demo: all ## show it: patch a running server under load
 	@tools/setup demo
 	@demo/run
 
-.PHONY: check
-check: setup-check all ## all fast tests
+# In steps of their own, so that `make -k` goes on behind one that fails.
+.PHONY: check check-code check-unit check-program
+check: check-code check-unit check-program ## all fast tests
+check-code: setup-check
 	@tools/check-layers
 	@tools/check-headers
+check-unit: setup-check all
 	@build/unit-tests
+check-program: setup-check all
 	@bats --tap $(FAST_TESTS)
 
 .PHONY: check-long
