@@ -10,6 +10,7 @@
 #include "engine/target.h"
 #include "live/plan.h"
 #include "live/redirect.h"
+#include "live/register.h"
 #include "live/switch.h"
 #include "patch/patch.h"
 #include "process/find.h"
@@ -245,6 +246,40 @@ static struct sut_err *set_states(struct work *work, enum sut_trace_state state,
 	return err;
 }
 
+static struct sut_err *register_some(struct sut_target *target, struct sut_borrow *borrow,
+				     void *context)
+{
+	struct work *work = context;
+	struct sut_err *err = NULL;
+
+	for (size_t i = 0; i < work->n_plans && !err; i++) {
+		struct sut_register reg;
+		err = sut_register_find(&target->now, &work->plans[i], &reg);
+		if (err || !reg.is_needed)
+			continue;
+		// From here on the target's unwinder may know the payload.
+		work->plans[i].is_mapped = false;
+		work->plans[i].state_before = SUT_TRACE_REVERTED;
+		err = sut_register_call(&reg, &work->plans[i], borrow);
+	}
+	return err;
+}
+
+static struct sut_err *register_all(struct work *work)
+{
+	bool is_needed = false;
+
+	for (size_t i = 0; i < work->n_plans; i++) {
+		struct sut_register reg;
+		struct sut_err *err =
+			sut_register_find(&work->target.now, &work->plans[i], &reg);
+		if (err)
+			return err;
+		is_needed |= reg.is_needed;
+	}
+	return is_needed ? sut_target_borrow(&work->target, register_some, work) : NULL;
+}
+
 // The states say beforehand what may be there, so that whoever finds the target
 // after we died knows.
 static struct sut_err *switch_over(struct work *work, struct sut_switch *s, uint64_t deadline)
@@ -252,6 +287,8 @@ static struct sut_err *switch_over(struct work *work, struct sut_switch *s, uint
 	struct sut_switch_story story;
 	struct sut_err *err = set_states(work, SUT_TRACE_APPLYING, SUT_TRACE_REVERTING);
 
+	if (!err)
+		err = register_all(work);
 	if (!err)
 		err = sut_target_switch(&work->target, s, deadline, &story);
 	if (err)

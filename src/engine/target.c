@@ -65,32 +65,47 @@ void sut_target_close(struct sut_target *target)
 	sut_snapshot_close(&target->now);
 }
 
-// Stop threads one after another until one has a stack that is safe to borrow;
-// otherwise the first that stopped at all must do. The others go on.
+// Stop one thread and keep it if it suits better than the best so far.
+static struct sut_err *try_thread(struct sut_target *t, struct sut_thread *thread,
+				  struct sut_thread **best, int *best_fitness)
+{
+	bool is_stopped = false;
+	struct sut_err *err = sut_tracer_stop_one(&t->tracer, thread,
+						  sut_now() + 100 * millisecond, &is_stopped);
+
+	if (err || !is_stopped)
+		return err;
+	int fitness = sut_borrow_fitness(thread, &t->now.process, &t->now.maps);
+	if (fitness <= *best_fitness) {
+		sut_tracer_go_one(thread);
+		return NULL;
+	}
+	if (*best)
+		sut_tracer_go_one(*best);
+	*best = thread;
+	*best_fitness = fitness;
+	return NULL;
+}
+
+// Stop threads one after another until one suits well. After a few, any that has a
+// safe stack must do; and at the end, any.
 static struct sut_err *choose_thread(struct sut_target *t, struct sut_thread **ret)
 {
+	static const size_t n_choosy = 8;
 	struct sut_tracer *tracer = &t->tracer;
 	struct sut_thread *best = NULL;
-	int best_fitness = 0;
+	int best_fitness = SUT_FITNESS_NONE;
 
-	for (size_t i = 0; i < tracer->n_threads && best_fitness < 2; i++) {
-		struct sut_thread *thread = &tracer->threads[i];
-		bool is_stopped = false;
-		if (thread->state != SUT_THREAD_RUNNING)
+	for (size_t i = 0; i < tracer->n_threads; i++) {
+		int wanted = i < n_choosy ? SUT_FITNESS_BEST : SUT_FITNESS_SAFE;
+		if (best_fitness >= wanted)
+			break;
+		if (tracer->threads[i].state != SUT_THREAD_RUNNING)
 			continue;
-		struct sut_err *err = sut_tracer_stop_one(
-			tracer, thread, sut_now() + 100 * millisecond, &is_stopped);
+		struct sut_err *err =
+			try_thread(t, &tracer->threads[i], &best, &best_fitness);
 		if (err)
 			return err;
-		int fitness = sut_borrow_fitness(thread, &t->now.process, &t->now.maps);
-		if (is_stopped && fitness > best_fitness) {
-			if (best)
-				sut_tracer_go_one(best);
-			best = thread;
-			best_fitness = fitness;
-		} else if (is_stopped) {
-			sut_tracer_go_one(thread);
-		}
 	}
 	if (!best)
 		return sut_err(SUT_E_BUSY, "no thread can be stopped");

@@ -67,6 +67,25 @@ static bool needs_low(const struct sut_patch *patch)
 	return false;
 }
 
+static bool has_unwind_data(const struct sut_patch *patch)
+{
+	for (size_t i = 0; i < patch->n_parts; i++)
+		if (strcmp(patch->parts[i].name, SUT_UNWIND_PART) == 0)
+			return true;
+	return false;
+}
+
+// Where the last writable part ends, in words.
+static uint64_t rw_end(const struct sut_patch *patch, uint64_t start, const uint64_t *parts)
+{
+	uint64_t end = start;
+
+	for (size_t i = 0; i < patch->n_parts; i++)
+		if (is_of(&patch->parts[i], SHF_WRITE) && parts[i] + patch->parts[i].size > end)
+			end = parts[i] + patch->parts[i].size;
+	return round_up(end, 16);
+}
+
 struct sut_err *sut_layout_init(const struct sut_patch *patch, size_t trace_size,
 				struct sut_layout *ret)
 {
@@ -76,8 +95,13 @@ struct sut_err *sut_layout_init(const struct sut_patch *patch, size_t trace_size
 		return sut_err_nomem();
 	uint64_t ro = lay_out(patch, 0, trace_size, parts);
 	uint64_t rx = lay_out(patch, SHF_EXECINSTR, ro, parts);
-	uint64_t rw = lay_out(patch, SHF_WRITE, rx, parts);
+	uint64_t unwind = 0, rw = lay_out(patch, SHF_WRITE, rx, parts);
+	if (has_unwind_data(patch)) {
+		unwind = rw_end(patch, rx, parts);
+		rw = round_up(unwind + SUT_UNWIND_SIZE, page);
+	}
 	*ret = (struct sut_layout){
+		.unwind = unwind,
 		.ro = ro,
 		.rx = rx - ro,
 		.rw = rw - rx,

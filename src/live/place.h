@@ -25,11 +25,18 @@ struct sut_borrow;
 struct sut_maps;
 struct sut_patch;
 
+/** The part that is unwind data, and how many bytes of the payload's data the
+ *  target's unwinder may use to keep track of it (libgcc's struct object has 56). */
+#define SUT_UNWIND_PART ".eh_frame"
+enum { SUT_UNWIND_SIZE = 128 };
+
 /** Sizes of a payload's mappings, in bytes, multiples of a page. */
 struct sut_layout {
 	uint64_t ro, rx, rw;
 	uint64_t *parts; /**< For each part, its offset from the payload's start.
 			      Owned. */
+	uint64_t unwind; /**< Offset of what the unwinder keeps about the payload, in its
+			      data; 0: the payload has no unwind data. */
 	bool is_low;     /**< Some code holds addresses of the payload in 32 bits: it
 			      must lie in the low 2 GiB. */
 };

@@ -50,15 +50,18 @@ int sut_borrow_fitness(const struct sut_thread *thread, const struct sut_process
 
 	if (thread->state != SUT_THREAD_STOPPED)
 		return 0;
+	// One that sleeps in a system call holds none of the C library's locks.
+	int calm = (long)regs->orig_rax >= 0 || thread->is_rewound ? SUT_FITNESS_CALM : 0;
 	const struct sut_mapping *stack = sut_maps_at(maps, regs->rsp);
 	if (!stack || !stack->is_writable || regs->rsp - stack->span.start < SAFE_STACK)
-		return 1;
+		return SUT_FITNESS_POOR;
 	// The C libraries put a thread's control block, where fs points, on top of
 	// its own stack: with rsp in the same mapping it is on that stack, and not
 	// on a coroutine's or a signal's, below which somebody else's bytes may be.
 	if (strcmp(stack->path, "[stack]") == 0)
-		return thread->tid == process->pid ? 3 : 1;
-	return sut_span_has(stack->span, regs->fs_base) && regs->rsp < regs->fs_base ? 2 : 1;
+		return thread->tid == process->pid ? SUT_FITNESS_SAFE + calm : SUT_FITNESS_POOR;
+	bool is_own = sut_span_has(stack->span, regs->fs_base) && regs->rsp < regs->fs_base;
+	return is_own ? SUT_FITNESS_SAFE + calm : SUT_FITNESS_POOR;
 }
 
 static struct sut_err *trace_error(const struct sut_borrow *b, const char *what)
@@ -158,7 +161,7 @@ struct sut_err *sut_borrow_begin(struct sut_tracer *tracer, struct sut_thread *t
 		return trace_error(&b, "signal mask");
 	// A shadow stack would not let `ret` go where it never came from.
 	if (gadgets->has_ret && gadgets->sigreturn.at && !facts.has_shadow_stack &&
-	    sut_borrow_fitness(thread, tracer->process, maps) >= 2) {
+	    sut_borrow_fitness(thread, tracer->process, maps) >= SUT_FITNESS_SAFE) {
 		err = write_frame(&b);
 		if (err)
 			return err;

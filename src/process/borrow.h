@@ -53,8 +53,16 @@ struct sut_borrow {
 	bool has_stop_signal;     /**< A SIGSTOP came meanwhile and is sent again. */
 };
 
-/** How well @p thread (stopped) suits for borrowing: 0 not at all; more is
- *  better, 2 and up has a safe stack. */
+/** How well a thread suits for borrowing; more is better. */
+enum {
+	SUT_FITNESS_NONE = 0,
+	SUT_FITNESS_POOR = 1, /**< Its stack is not surely free below. */
+	SUT_FITNESS_SAFE = 2, /**< It is. */
+	SUT_FITNESS_CALM = 1, /**< Added when it sleeps in a system call. */
+	SUT_FITNESS_BEST = SUT_FITNESS_SAFE + SUT_FITNESS_CALM,
+};
+
+/** How well does @p thread, which is stopped, suit? */
 int sut_borrow_fitness(const struct sut_thread *thread, const struct sut_process *process,
 		       const struct sut_maps *maps);
 

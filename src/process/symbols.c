@@ -247,3 +247,22 @@ struct sut_err *sut_scope_find(const struct sut_scope *scope, const char *name,
 		err = sut_dynamic_find(&scope->objects[i], name, version, found, ret);
 	return err;
 }
+
+struct sut_err *sut_symbols_anywhere(struct sut_snapshot *snapshot, const char *name,
+				     const char *version, bool *found, struct sut_definition *ret)
+{
+	*found = false;
+	for (size_t i = 0; i < snapshot->modules.n && !*found; i++) {
+		const struct sut_module *module = &snapshot->modules.items[i];
+		struct sut_dynamic d = { 0 };
+		if (!module->dynamic || !module->inode)
+			continue;
+		struct sut_err *err = sut_dynamic_init(&snapshot->process, module, &d);
+		if (!err)
+			err = sut_dynamic_find(&d, name, version, found, ret);
+		sut_dynamic_deinit(&d);
+		if (err)
+			return err;
+	}
+	return NULL;
+}

@@ -41,6 +41,12 @@ sut_check struct sut_err *sut_scope_init(struct sut_snapshot *snapshot,
 					 const struct sut_module *module, struct sut_scope *ret);
 void sut_scope_deinit(struct sut_scope *scope);
 
+/** Find @p name of @p version in any module of the process, whether it is in a scope
+ *  or not, in the order of their addresses. */
+sut_check struct sut_err *sut_symbols_anywhere(struct sut_snapshot *snapshot, const char *name,
+					       const char *version, bool *found,
+					       struct sut_definition *ret);
+
 /** Find @p name, of @p version or NULL. @p found says whether it is there. */
 sut_check struct sut_err *sut_scope_find(const struct sut_scope *scope, const char *name,
 					 const char *version, bool *found,

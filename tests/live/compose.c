@@ -73,6 +73,17 @@ static void add_reloc(struct compose *c, uint32_t part, uint32_t type, uint64_t 
 		(struct sut_patch_reloc){ part, type, off, symbol, addend };
 }
 
+// A linker ends unwind data with a record of length 0.
+static uint32_t add_frames(struct compose *c, const GElf_Shdr *sh, const void *bytes)
+{
+	static uint8_t frames[1 << 16];
+
+	if (sh->sh_size + 4 > sizeof(frames))
+		die("too much", ".eh_frame");
+	memcpy(frames, bytes, sh->sh_size);
+	return add_part(c, ".eh_frame", SHF_ALLOC, sh->sh_size + 4, 8, frames);
+}
+
 static void add_sections(struct compose *c)
 {
 	Elf_Scn *scn = NULL;
@@ -84,6 +95,10 @@ static void add_sections(struct compose *c)
 			continue;
 		Elf_Data *data = elf_getdata(scn, NULL);
 		const char *name = elf_strptr(c->object, c->shstrndx, sh.sh_name);
+		if (strcmp(name, ".eh_frame") == 0) {
+			c->part_of[elf_ndxscn(scn)] = add_frames(c, &sh, data->d_buf) + 1;
+			continue;
+		}
 		c->part_of[elf_ndxscn(scn)] =
 			add_part(c, name, sh.sh_flags & (SHF_ALLOC | SHF_WRITE | SHF_EXECINSTR),
 				 sh.sh_size, sh.sh_addralign,
