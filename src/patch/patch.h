@@ -92,7 +92,7 @@ struct sut_patch_function {
  * A hotpatch. Owns everything in it.
  *
  * meta is an object with these members (all strings unless said otherwise):
- *   name             "nginx-1a2b3c4d-5e6f7081": file's base name, 8 hex digits
+ *   name             "server-1a2b3c4d-5e6f7081": file's base name, 8 hex digits
  *                    of the old and of the new build-id
  *   file             normalised path or base name of the patched ELF file
  *   old_build_id, new_build_id      lower-case hex
