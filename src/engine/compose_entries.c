@@ -5,6 +5,7 @@
  * what must be untouched and unused when that happens.
  */
 
+#include <elf.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
@@ -220,6 +221,51 @@ static uint64_t new_size(const struct sut_composer *c, uint32_t n, bool is_first
 	return size;
 }
 
+// May something beside calls and jumps of known code lead to the entry: a stored
+// pointer, a symbol that others import?
+static bool is_pointed_to(const struct sut_composer *c, const struct sut_frag *frag)
+{
+	const struct sut_image *image = c->old->image;
+
+	if (frag->is_named || frag->start == image->entry || frag->start == image->init ||
+	    frag->start == image->fini)
+		return true;
+	for (size_t i = 0; i < image->n_relocs; i++)
+		if (!image->relocs[i].symbol &&
+		    (uint64_t)image->relocs[i].addend == frag->start)
+			return true;
+	for (size_t i = 0; i < c->old->n_refs; i++)
+		if (c->old->refs[i].target == frag->start &&
+		    (c->old->refs[i].kind == SUT_REF_MEMORY ||
+		     c->old->refs[i].kind == SUT_REF_ABSOLUTE))
+			return true;
+	return image->type == ET_EXEC;
+}
+
+// An entry that the new build does not have: when only calls lead to it, all of them
+// stand in code that changed with it, and it dies out. A stored pointer would go on
+// leading to the old code.
+static struct sut_err *note_gone(struct sut_composer *c, const struct sut_frag *frag)
+{
+	if (!is_pointed_to(c, frag))
+		return sut_reasons_add(c->reasons, SUT_SEVERITY_NOTE, "dies-out",
+				       sut_frag_name(frag).text,
+				       "the new build does not have this part of a changed function; "
+				       "no new code leads to it, and it stays as it is");
+	return sut_reasons_add(c->reasons, SUT_SEVERITY_REFUSAL, "entry-gone",
+			       sut_frag_name(frag).text,
+			       "this entry of a changed function has no counterpart in the new "
+			       "build, and stored pointers may lead to it; install the update and "
+			       "restart");
+}
+
+static bool has_successor(const struct sut_composer *c, uint32_t o)
+{
+	uint32_t n = c->resolver->diff->pair->to_new[o];
+
+	return n != SUT_NO_MATCH && c->frag_off[n] != SUT_NOWHERE;
+}
+
 static struct sut_err *add_function(struct sut_composer *c, uint32_t o, bool is_first,
 				    size_t *capacity)
 {
@@ -232,10 +278,8 @@ static struct sut_err *add_function(struct sut_composer *c, uint32_t o, bool is_
 	};
 	struct sut_err *err;
 
-	if (n == SUT_NO_MATCH || c->frag_off[n] == SUT_NOWHERE)
-		return sut_reasons_add(c->reasons, SUT_SEVERITY_REFUSAL, "entry-gone", name.text,
-				       "this entry of a changed function has no counterpart in "
-				       "the new build; install the update and restart");
+	if (!has_successor(c, o))
+		return note_gone(c, frag);
 	err = check_entry(c, frag, f.entry_skip);
 	if (err || sut_reasons_refuse(c->reasons))
 		return err;
@@ -286,8 +330,12 @@ static struct sut_err *add_unit(struct sut_composer *c, const struct sut_unit *u
 	for (size_t m = 0, at = first; m < unit->n_members && !err; m++) {
 		const struct sut_frag *frag =
 			&c->old->frags[c->old->members[unit->first_member + m]];
-		uint32_t owner = frag->is_called ? at++ : first;
-		err = add_range(c, frag, owner, &capacity->ranges);
+		uint32_t o = frag - c->old->frags;
+		bool is_entry = frag->is_called && has_successor(c, o);
+		// What dies out is left alone: old code may run in it for ever.
+		if (frag->is_called && !is_entry)
+			continue;
+		err = add_range(c, frag, is_entry ? at++ : first, &capacity->ranges);
 	}
 	return err;
 }
