@@ -140,7 +140,9 @@ struct sut_err *sut_cmd_watch(int argc, char **argv, enum sut_exit *status)
 		.tell = say_event,
 		.context = &options,
 	};
-	err = sut_watch_run(&watch);
+	err = sut_apply_check(&apply);
+	if (!err)
+		err = sut_watch_run(&watch);
 	sut_crew_free_patches(patches, files.n_files);
 	*status = SUT_EXIT_OK;
 	return err;

@@ -149,7 +149,8 @@ static struct sut_err *note_process(struct search *search, pid_t pid)
 		if (is_build(search, &s.modules.items[i].build_id))
 			note_module(search, &s, &s.modules.items[i]);
 	sut_snapshot_close(&s);
-	if (!err && !sut_start_is_patched(pid, search->scan->apply))
+	if (!err &&
+	    !sut_start_is_patched(pid, search->scan->apply, search->scan->takes_any))
 		json_array_append_new(search->unpatched, json_integer(pid));
 	return err;
 }

@@ -18,6 +18,9 @@ struct sut_apply;
 struct sut_scan {
 	const struct sut_apply *apply;
 	struct sut_guard guard; /**< Closed by the worker before anything else. */
+	/** A process that carries another hotpatch for the build counts as patched: it
+	 *  may be a later one, and two watchers must not take turns. */
+	bool takes_any;
 	/** Files that were read before: an object whose keys are their identity and
 	 *  whose values say whether they are a build. Borrowed. */
 	const json_t *judged;

@@ -38,6 +38,7 @@ struct look {
 	struct sut_traces traces;
 	struct sut_gadgets gadgets;
 	uint64_t interpreter; /**< Where the dynamic linker is; 0: none. */
+	bool takes_any; /**< Any hotpatch for the build will do. */
 };
 
 static void look_deinit(struct look *look)
@@ -92,15 +93,18 @@ static bool is_module_ready(const struct look *look, const struct sut_patch *pat
 	       (!sut_imports_exist(patch) || is_relocated(look, module));
 }
 
-static bool is_standing(const struct sut_traces *traces, const struct sut_patch *patch,
+static bool is_standing(const struct look *look, const struct sut_patch *patch,
 			const struct sut_module *module)
 {
-	for (size_t i = 0; i < traces->n; i++)
-		if (traces->items[i].base == module->base &&
-		    traces->items[i].state == SUT_TRACE_APPLIED &&
-		    memcmp(traces->items[i].digest.bytes, patch->digest.bytes,
-			   SUT_SHA256_SIZE) == 0)
+	for (size_t i = 0; i < look->traces.n; i++) {
+		const struct sut_trace *trace = &look->traces.items[i];
+		bool is_same = memcmp(trace->digest.bytes, patch->digest.bytes,
+				      SUT_SHA256_SIZE) == 0;
+		if (trace->base == module->base && trace->state == SUT_TRACE_APPLIED &&
+		    sut_build_id_equal(&trace->build_id, &module->build_id) &&
+		    (is_same || look->takes_any))
 			return true;
+	}
 	return false;
 }
 
@@ -123,7 +127,7 @@ static enum readiness judge(const struct sut_apply *apply, const struct look *lo
 			if (!is_for(patch, module))
 				continue;
 			enum readiness one =
-				is_standing(&look->traces, patch, module) ? READY_DONE :
+				is_standing(look, patch, module) ? READY_DONE :
 				is_module_ready(look, patch, module)	  ? READY_NOW :
 									    READY_NOT_YET;
 			// One that is not ready holds up the others: they go together.
@@ -145,9 +149,10 @@ static bool has_ours(const struct sut_apply *apply, const struct look *look)
 	return false;
 }
 
-static struct sut_err *look_at(pid_t pid, const struct sut_apply *apply, enum readiness *ret)
+static struct sut_err *look_at(pid_t pid, const struct sut_apply *apply, bool takes_any,
+			       enum readiness *ret)
 {
-	_cleanup_(look_deinit) struct look look = { 0 };
+	_cleanup_(look_deinit) struct look look = { .takes_any = takes_any };
 	struct sut_err *err = sut_snapshot_open(pid, &look.now);
 
 	*ret = READY_NOTHING;
@@ -168,10 +173,10 @@ static struct sut_err *look_at(pid_t pid, const struct sut_apply *apply, enum re
 	return NULL;
 }
 
-bool sut_start_is_patched(pid_t pid, const struct sut_apply *apply)
+bool sut_start_is_patched(pid_t pid, const struct sut_apply *apply, bool takes_any)
 {
 	enum readiness readiness;
-	struct sut_err *err = look_at(pid, apply, &readiness);
+	struct sut_err *err = look_at(pid, apply, takes_any, &readiness);
 
 	sut_err_free(err);
 	return !err && readiness == READY_DONE;
@@ -265,7 +270,8 @@ static bool is_over(struct work *work)
 
 	if (!is_step(work) && !is_given_up)
 		return false;
-	struct sut_err *err = look_at(work->follow.pid, work->start->apply, &readiness);
+	struct sut_err *err = look_at(work->follow.pid, work->start->apply, false,
+				      &readiness);
 	sut_err_free(err);
 	if (err)
 		return true;

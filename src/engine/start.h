@@ -48,6 +48,6 @@ struct sut_start {
  *  late when some of its code may have run before. */
 json_t *sut_start_work(void *start);
 
-/** Do all modules of @p pid that are a build of ours carry its hotpatch? @p late_ret:
- *  NULL. False also for none. */
-bool sut_start_is_patched(pid_t pid, const struct sut_apply *apply);
+/** Do all modules of @p pid that are a build of ours carry its hotpatch, or, with
+ *  @p takes_any, any that is for the build? False also when there is no module. */
+bool sut_start_is_patched(pid_t pid, const struct sut_apply *apply, bool takes_any);

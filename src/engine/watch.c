@@ -432,7 +432,11 @@ static json_t *apply_work(void *context)
 
 static struct sut_err *start_scan(struct run *run)
 {
-	struct sut_scan scan = { run->watch->apply, run->guard, run->judged, run->paths };
+	struct sut_scan scan = { .apply = run->watch->apply,
+				 .guard = run->guard,
+				 .takes_any = run->n_scans >= 2,
+				 .judged = run->judged,
+				 .paths = run->paths };
 	struct job *job = find_job(run, JOB_NONE, 0);
 
 	*job = (struct job){ .channel = -1, .opening.fd = -1 };
