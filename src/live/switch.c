@@ -132,8 +132,7 @@ struct sut_err *sut_switch_try(const struct sut_switch *s, struct sut_tracer *tr
 		err = switch_stopped(s, tracer, quiet, &result);
 	result.is_stopped = stop.is_complete;
 	result.n_threads = sut_tracer_count(tracer);
-	sut_tracer_go(tracer);
-	result.pause = sut_now() - stop.begin;
+	result.pause = sut_tracer_go(tracer) - stop.begin;
 	*ret = result;
 	return err;
 }

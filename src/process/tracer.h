@@ -55,7 +55,6 @@ struct sut_thread {
 	enum sut_thread_state state;
 	bool is_interrupted;   /**< Asked to stop, and that stop has not come yet. */
 	bool is_group_stopped; /**< STOPPED or RUNNING: job control holds it. */
-	bool is_held;          /**< Adopted: not let go with the others. */
 	bool is_rewound;       /**< regs were rewound, and the thread is not yet seen
 				    to have made its call again. */
 	struct user_regs_struct regs; /**< At the last stop, as they will be resumed. */
@@ -91,12 +90,6 @@ uint64_t sut_now(void);
  *  permission; SUT_E_UNSUPPORTED when somebody else traces a thread. */
 sut_check struct sut_err *sut_tracer_seize(struct sut_tracer *tracer);
 
-/** Take over thread @p tid, which the caller has seized with SUT_TRACE_OPTIONS and
- *  which is at a ptrace-stop. It comes to the stop that an interrupt gives without
- *  running an instruction, and stays there, whatever becomes of the other threads,
- *  also after the deinit. SUT_E_GONE when it has exited. */
-sut_check struct sut_err *sut_tracer_adopt(struct sut_tracer *tracer, pid_t tid);
-
 /** Stop every thread, also those that are created meanwhile, and read their
  *  registers. Gives up at @p deadline (sut_now() time) or when the process
  *  execs; then some are stopped, and sut_tracer_go() lets them run. SUT_E_GONE
@@ -109,8 +102,9 @@ sut_check struct sut_err *sut_tracer_stop_one(struct sut_tracer *tracer,
 					      struct sut_thread *thread, uint64_t deadline,
 					      bool *ret);
 
-/** Let every stopped thread go on. */
-void sut_tracer_go(struct sut_tracer *tracer);
+/** Let every stopped thread go on. Returns sut_now() after the last one was
+ *  continued, before this program gives up its own priority. */
+uint64_t sut_tracer_go(struct sut_tracer *tracer);
 
 /** Let one stopped thread go on. */
 void sut_tracer_go_one(struct sut_thread *thread);
