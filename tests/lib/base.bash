@@ -65,14 +65,15 @@ remember() { # PID
 }
 
 # start NAME COMMAND...: runs it in the background, in a session of its own
-# (a Ctrl-C on the terminal is for the script), output to $work/NAME.out. The
-# pid is in $pid, as fork and exec by setsid keep it.
+# (a Ctrl-C on the terminal is for the script), output to $work/NAME.out. Its pid
+# is in $pid and in $work/NAME.pid.
 start() {
 	local name=$1
 	shift
 	setsid "$@" >"$work/$name.out" 2>&1 </dev/null 3>&- 4>&- &
 	pid=$!
 	disown "$pid" 2>/dev/null || true
+	echo "$pid" >"$work/$name.pid"
 	remember "$pid"
 }
 

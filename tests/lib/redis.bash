@@ -97,13 +97,10 @@ redis_load_begin() {
 	LD_LIBRARY_PATH=$(library_path "$work/new")
 	start load-plain "$tools/redis-benchmark" -h 127.0.0.1 -p "$1" -c 8 -n 100000 -r 1000 -l -q \
 		-t set,get,incr,lpush,lpop,sadd,hset,zadd,mset
-	echo "$pid" >"$work/load-plain.pid"
 	start load-script "$tools/redis-benchmark" -h 127.0.0.1 -p "$1" -c 4 -n 100000 -l -q \
 		eval "for i = 1, 10 do redis.call('zincrby', KEYS[1], i, 'm' .. i) end return redis.call('zrange', KEYS[1], 0, -1)" 1 scores
-	echo "$pid" >"$work/load-script.pid"
 	start blocked "$tools/redis-cli" -h 127.0.0.1 -p "$1" BLPOP waiting 0
 	start subscribed "$tools/redis-cli" -h 127.0.0.1 -p "$1" SUBSCRIBE news
-	echo "$pid" >"$work/subscribed.pid"
 	sleep 0.5
 }
 

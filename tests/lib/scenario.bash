@@ -188,7 +188,6 @@ load_begin() { # NAME URL [WRK-OPTION]...
 	local name=$1 url=$2
 	shift 2
 	start "load-$name" wrk -t1 -c8 -d600s --timeout 10s "$@" "$url"
-	printf '%s\n' "$pid" >"$work/load-$name.pid"
 }
 
 load_end() { # NAME: prints the number of requests

@@ -114,14 +114,11 @@ use_begin() {
 	export LD_LIBRARY_PATH
 	LD_LIBRARY_PATH=$(library_path "$work/new")
 	start listener "$tools/mosquitto_sub" -h 127.0.0.1 -p "$port_target" -q 1 -t 'load/#' -i listener
-	echo "$pid" >"$work/listener.pid"
 	start shared "$tools/mosquitto_sub" -h 127.0.0.1 -p "$port_target" -q 1 -t "\$share/g/load/#" -i shared
-	echo "$pid" >"$work/shared.pid"
 	sleep 0.3
 	# shellcheck disable=SC2016 # for the inner shell
 	start publisher bash -c 'i=0; while [[ ! -e $3/stop ]]; do echo $((++i)); sleep 0.002; done |
 		"$1/mosquitto_pub" -h 127.0.0.1 -p "$2" -q 1 -t load/x -l' _ "$tools" "$port_target" "$work"
-	echo "$pid" >"$work/publisher.pid"
 	unset LD_LIBRARY_PATH
 	sleep 0.5
 }
