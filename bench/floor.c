@@ -7,11 +7,13 @@
  * each round the microseconds from the first interrupt to the last continue,
  * which is what `suture apply` calls its pause. Nothing is changed.
  *
- * Threads are seized before the first round, as the engine does, and let go by
+ * As the engine does, it seizes the threads before the first round, takes
+ * real-time priority while they stand still (where it may), and lets them go by
  * ending.
  */
 #include <dirent.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,6 +73,13 @@ static int seize_new(pid_t pid, struct threads *threads)
 	return found;
 }
 
+static void hurry(bool is_on)
+{
+	const struct sched_param param = { .sched_priority = is_on ? 1 : 0 };
+
+	sched_setscheduler(0, is_on ? SCHED_FIFO : SCHED_OTHER, &param);
+}
+
 /** One stop and go, in microseconds; negative when the process is not as it
  *  was. */
 static double stop_and_go(const struct threads *threads)
@@ -114,7 +123,9 @@ int main(int argc, char **argv)
 	for (int i = 0; i < atoi(argv[2]); i++) {
 		if (i)
 			usleep(20000);
+		hurry(true);
 		double pause = stop_and_go(&threads);
+		hurry(false);
 		if (pause < 0) {
 			perror("stop and go");
 			return 1;
