@@ -35,6 +35,7 @@ struct sut_command {
 struct sut_err *sut_cmd_build(int argc, char **argv, enum sut_exit *status);
 struct sut_err *sut_cmd_show(int argc, char **argv, enum sut_exit *status);
 struct sut_err *sut_cmd_apply(int argc, char **argv, enum sut_exit *status);
+struct sut_err *sut_cmd_watch(int argc, char **argv, enum sut_exit *status);
 struct sut_err *sut_cmd_status(int argc, char **argv, enum sut_exit *status);
 struct sut_err *sut_cmd_verify(int argc, char **argv, enum sut_exit *status);
 struct sut_err *sut_cmd_revert(int argc, char **argv, enum sut_exit *status);

@@ -82,9 +82,21 @@ static const char revert_usage[] =
 	"Exit status: 0 all reverted or already so, 5 some not, 6 no process carries it,\n"
 	"1 error, 2 bad usage.\n";
 
+static const char watch_usage[] =
+	"usage: suture watch [OPTION]... FILE...\n\n"
+	"Applies hotpatches to every process that runs the builds they are for, and to\n"
+	"every one that starts or loads them later, before their code runs. Works until\n"
+	"it is ended; what it has patched stays patched.\n\n"
+	"  --file PATH  where a file of the builds is, though nobody runs it now; also in\n"
+	"               every container; may be given again\n"
+	"  --scan S     look for copies that have appeared elsewhere every S seconds (5)\n"
+	"  --json       print each event as a line of JSON\n\n"
+	"Exit status: 0 ended by SIGINT or SIGTERM, 1 error, 2 bad usage.\n";
+
 static const struct sut_command commands[] = {
 	{ "build", "make hotpatches from an old and a fixed build", build_usage, sut_cmd_build },
 	{ "apply", "patch the processes that run a build", apply_usage, sut_cmd_apply },
+	{ "watch", "keep processes patched that start later", watch_usage, sut_cmd_watch },
 	{ "status", "tell what running processes carry", status_usage, sut_cmd_status },
 	{ "verify", "prove what running processes carry", verify_usage, sut_cmd_verify },
 	{ "revert", "take hotpatches out of processes", revert_usage, sut_cmd_revert },

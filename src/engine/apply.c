@@ -397,16 +397,20 @@ static char *join_names(const struct sut_apply *apply)
 	return text;
 }
 
-json_t *sut_apply_work(pid_t pid, void *context)
+// With @p held, that thread of it stays stopped throughout.
+static json_t *apply_process(pid_t pid, pid_t held, const struct sut_apply *apply)
 {
-	struct work work = { .apply = context, .row.pid = pid };
+	struct work work = { .apply = apply, .row.pid = pid };
 	uint64_t deadline = sut_now() + work.apply->timeout;
 	struct sut_err *err = sut_target_open(pid, !work.apply->is_dry_run, deadline, &work.target);
 	bool is_open = !err;
 
 	if (is_open) {
 		work.row.name = strdup(work.target.now.process.comm);
-		err = apply_target(&work, deadline);
+		if (held)
+			err = sut_tracer_adopt(&work.target.tracer, held);
+		if (!err)
+			err = apply_target(&work, deadline);
 		sut_target_settle(&work.target);
 	}
 	sut_row_fail(&work.row, err);
@@ -416,4 +420,14 @@ json_t *sut_apply_work(pid_t pid, void *context)
 	if (is_open)
 		work_deinit(&work);
 	return answer;
+}
+
+json_t *sut_apply_work(pid_t pid, void *apply)
+{
+	return apply_process(pid, 0, apply);
+}
+
+json_t *sut_apply_held(pid_t pid, pid_t tid, const struct sut_apply *apply)
+{
+	return apply_process(pid, tid, apply);
 }

@@ -38,3 +38,8 @@ sut_check struct sut_err *sut_apply_find(const struct sut_apply *apply, pid_t **
 /** Apply to process @p pid, in a process of our own (it is a sut_crew_fn). The
  *  context is a struct sut_apply. */
 json_t *sut_apply_work(pid_t pid, void *apply);
+
+/** Apply to process @p pid, whose thread @p tid the calling process has seized with
+ *  SUT_TRACE_OPTIONS and which is at a ptrace-stop: it stays stopped all the time,
+ *  and when this returns. Likewise in a process of our own. */
+json_t *sut_apply_held(pid_t pid, pid_t tid, const struct sut_apply *apply);

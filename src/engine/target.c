@@ -100,7 +100,8 @@ static struct sut_err *choose_thread(struct sut_target *t, struct sut_thread **r
 		int wanted = i < n_choosy ? SUT_FITNESS_BEST : SUT_FITNESS_SAFE;
 		if (best_fitness >= wanted)
 			break;
-		if (tracer->threads[i].state != SUT_THREAD_RUNNING)
+		if (tracer->threads[i].state != SUT_THREAD_RUNNING &&
+		    tracer->threads[i].state != SUT_THREAD_STOPPED)
 			continue;
 		struct sut_err *err =
 			try_thread(t, &tracer->threads[i], &best, &best_fitness);

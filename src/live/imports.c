@@ -8,7 +8,7 @@
 #include "process/module.h"
 #include "process/symbols.h"
 
-static bool has_imports(const struct sut_patch *patch)
+bool sut_imports_exist(const struct sut_patch *patch)
 {
 	for (size_t i = 0; i < patch->n_symbols; i++)
 		if (patch->symbols[i].where == SUT_WHERE_IMPORT)
@@ -48,7 +48,7 @@ struct sut_err *sut_imports_init(struct sut_snapshot *snapshot, const struct sut
 	struct sut_scope scope = { 0 };
 	struct sut_err *err = imports.at && imports.is_resolver ? NULL : sut_err_nomem();
 
-	if (!err && has_imports(patch))
+	if (!err && sut_imports_exist(patch))
 		err = sut_scope_init(snapshot, module, &scope);
 	for (size_t i = 0; i < patch->n_symbols && !err; i++)
 		if (patch->symbols[i].where == SUT_WHERE_IMPORT)

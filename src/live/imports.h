@@ -31,6 +31,9 @@ struct sut_imports {
 	size_t n_resolvers; /**< That have not been called yet. */
 };
 
+/** Has @p patch any? */
+bool sut_imports_exist(const struct sut_patch *patch);
+
 /** Find the imports of @p patch for @p module. A missing one that is not weak is
  *  SUT_E_UNSUPPORTED. */
 sut_check struct sut_err *sut_imports_init(struct sut_snapshot *snapshot,

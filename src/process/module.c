@@ -92,6 +92,9 @@ static void add_segment(struct sut_process *process, const Elf64_Phdr *ph, struc
 		m->eh_frame_hdr = start;
 		m->eh_frame_hdr_size = ph->p_memsz;
 		break;
+	case PT_GNU_RELRO:
+		m->relro = (struct sut_span){ start, end };
+		break;
 	case PT_NOTE:
 		read_build_id(process, ph, m);
 		break;

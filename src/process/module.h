@@ -39,6 +39,8 @@ struct sut_module {
 	uint64_t dynamic;      /**< Remote address of PT_DYNAMIC; 0: none. */
 	uint64_t eh_frame_hdr; /**< Remote address of PT_GNU_EH_FRAME; 0: none. */
 	uint64_t eh_frame_hdr_size;
+	struct sut_span relro; /**< What the dynamic linker makes read-only once it has
+				    relocated the module (PT_GNU_RELRO); empty: none. */
 	bool is_executable_file; /**< ET_EXEC. */
 	struct sut_build_id build_id;
 };

@@ -260,7 +260,7 @@ uint64_t sut_tracer_go(struct sut_tracer *tracer)
 
 void sut_tracer_go_one(struct sut_thread *thread)
 {
-	if (thread->state == SUT_THREAD_STOPPED)
+	if (thread->state == SUT_THREAD_STOPPED && !thread->is_held)
 		let_go(thread, 0);
 }
 
@@ -459,6 +459,22 @@ struct sut_err *sut_tracer_stop_one(struct sut_tracer *tracer, struct sut_thread
 	if (tracer->has_execed || sut_tracer_count(tracer) == 0)
 		return sut_err(SUT_E_GONE, "process %d has exited", tracer->process->pid);
 	*ret = is_stopped;
+	return NULL;
+}
+
+struct sut_err *sut_tracer_adopt(struct sut_tracer *tracer, pid_t tid)
+{
+	static const uint64_t patience = 1000000000; // ns
+	struct sut_err *err = add_thread(tracer, tid, SUT_THREAD_RUNNING);
+
+	if (err)
+		return err;
+	struct sut_thread *thread = &tracer->threads[tracer->n_threads - 1];
+	thread->is_held = true;
+	interrupt(thread);
+	ptrace(PTRACE_CONT, tid, NULL, NULL);
+	if (!collect(tracer, thread, sut_now() + patience))
+		return sut_err(SUT_E_GONE, "thread %d has exited", tid);
 	return NULL;
 }
 

@@ -55,6 +55,7 @@ struct sut_thread {
 	enum sut_thread_state state;
 	bool is_interrupted;   /**< Asked to stop, and that stop has not come yet. */
 	bool is_group_stopped; /**< STOPPED or RUNNING: job control holds it. */
+	bool is_held;          /**< Adopted: not let go with the others. */
 	bool is_rewound;       /**< regs were rewound, and the thread is not yet seen
 				    to have made its call again. */
 	struct user_regs_struct regs; /**< At the last stop, as they will be resumed. */
@@ -89,6 +90,12 @@ uint64_t sut_now(void);
 /** Seize every thread of the process that is not seized yet. SUT_E_DENIED without
  *  permission; SUT_E_UNSUPPORTED when somebody else traces a thread. */
 sut_check struct sut_err *sut_tracer_seize(struct sut_tracer *tracer);
+
+/** Take over thread @p tid, which the caller has seized with SUT_TRACE_OPTIONS and
+ *  which is at a ptrace-stop. It comes to the stop that an interrupt gives without
+ *  running an instruction, and stays there, whatever becomes of the other threads,
+ *  also after the deinit. SUT_E_GONE when it has exited. */
+sut_check struct sut_err *sut_tracer_adopt(struct sut_tracer *tracer, pid_t tid);
 
 /** Stop every thread, also those that are created meanwhile, and read their
  *  registers. Gives up at @p deadline (sut_now() time) or when the process

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/**
+ * Followed threads
+ *
+ * One thread that is about to load a file, followed from system call to system
+ * call until somebody has seen enough. Only system calls stop it, never a trap in
+ * its code or a debug register: those outlive a tracer that is killed, and would
+ * then kill the thread (docs/safety.md).
+ *
+ *     open or execve waits for the guard
+ *       │ seize, interrupt (it still waits)
+ *       ▼ the guard allows it
+ *     stop at the exit of that call ──► stop at the exit of the next call ──► …
+ *
+ * Like all tracing, in a process of its own (process/worker.h). When that process
+ * ends, the kernel lets the thread go on where it is.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+/** A followed thread. */
+struct sut_follow {
+	pid_t tid; /**< An execve by another thread than the leader changes it. */
+	pid_t pid; /**< Its process. */
+	bool is_exec;    /**< It waited in execve, not in open. */
+	bool is_stopped; /**< At the exit of `call`. */
+	bool has_execed; /**< An execve has succeeded since it was seized. */
+	long call;       /**< Number of the system call. */
+	int64_t result;  /**< What it returned. */
+	uint64_t first_argument;
+	int pending_signal; /**< Private: passed on when it goes on. */
+};
+
+/** What following came to. */
+enum sut_follow_event {
+	SUT_FOLLOW_CALL,  /**< Stopped at the exit of a system call. */
+	SUT_FOLLOW_AWAKE, /**< Nothing: somebody sent us SIGCHLD, or it is too late. */
+	SUT_FOLLOW_GONE,  /**< The thread has exited. */
+};
+
+/** Learn what thread @p tid waits for in the kernel. SUT_E_GONE when it has exited. */
+sut_check struct sut_err *sut_follow_init(pid_t tid, struct sut_follow *ret);
+
+/** Seize it, and have it stop at the exit of the call it is in. Tries until
+ *  @p deadline (sut_now() time) while somebody else traces it. On kernels whose
+ *  execve holds a lock while it waits for the guard, this returns only when the new
+ *  program is set up: see sut_follow_hasten(). */
+sut_check struct sut_err *sut_follow_seize(struct sut_follow *follow, uint64_t deadline);
+
+/** Wait for the next event, until @p deadline; lets a stopped thread go on first. */
+sut_check struct sut_err *sut_follow_next(struct sut_follow *follow, uint64_t deadline,
+					  enum sut_follow_event *ret);
+
+/** Let it go on unobserved. It stays traced until this process ends. */
+void sut_follow_release(struct sut_follow *follow);
+
+/** Which file is its descriptor @p fd? False: none. */
+bool sut_follow_identify(const struct sut_follow *follow, int fd, uint64_t *dev,
+			 uint64_t *inode);
+
+/** Does the process still have the file @p dev, @p inode open as descriptor @p fd? */
+bool sut_follow_has_open(const struct sut_follow *follow, int fd, uint64_t dev, uint64_t inode);
+
+/** In the process that answers the guard: does @p worker sleep in
+ *  sut_follow_seize(), because of that lock? */
+bool sut_follow_is_blocked(pid_t worker);
+
+/** Then, before the answer: see to it that @p worker gets to run as soon as the
+ *  lock is free, before @p tid runs its new program's first instruction. Both are
+ *  put onto one processor, the worker with real-time priority; the seizing undoes
+ *  it. */
+void sut_follow_hasten(pid_t worker, pid_t tid);
