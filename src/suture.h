@@ -17,6 +17,7 @@
  *     patch/patch.h     a hotpatch: read, check, write
  *     patch/pack.h      a hotpatch packed for its way
  *     engine/apply.h    hotpatches → running processes
+ *     engine/watch.h    the same, and processes that start later
  *     engine/revert.h   and out of them again
  *     engine/status.h   what processes carry
  *     engine/verify.h   whether that is as it should be
@@ -39,5 +40,6 @@
 #include "engine/revert.h"
 #include "engine/status.h"
 #include "engine/verify.h"
+#include "engine/watch.h"
 #include "patch/pack.h"
 #include "patch/patch.h"
