@@ -129,9 +129,10 @@ static struct sut_err *write_frame(struct sut_borrow *b)
 	if (!bytes)
 		return sut_err_nomem();
 	struct iovec state = { bytes + STATE_OFF, MAX_STATE };
-	if (ptrace(PTRACE_GETREGSET, b->thread->tid, NT_X86_XSTATE, &state) < 0)
+	bool is_read = ptrace(PTRACE_GETREGSET, b->thread->tid, NT_X86_XSTATE, &state) == 0;
+	if (!is_read && errno != ENODEV)
 		return trace_error(b, "extended registers");
-	if (state.iov_len < 576)
+	if (!is_read || state.iov_len < 576)
 		return NULL; // no XSAVE: borrow without a frame
 	seal_state(state.iov_base, state.iov_len);
 
