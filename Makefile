@@ -56,6 +56,7 @@ fuzz: setup-check ## run each fuzzer for FUZZ_SECONDS (60)
 
 .PHONY: test-long
 test-long: setup-check all
+	@tools/setup long
 	@bats --tap tests/long
 
 .PHONY: bench

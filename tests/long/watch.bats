@@ -57,3 +57,27 @@ all_new() {
 		return 1
 	}
 }
+
+@test "followers that are killed leave programs that run, patched or not" {
+	local n=0 child
+	start_watch --file "$built/live-early" "$built/live-early-imports.hotpatch"
+	start_many 600 4 "$built/live-early" >"$BATS_TEST_TMPDIR/said" 3>&- &
+	starts=$!
+	while kill -0 "$starts" 2>/dev/null; do
+		for child in $(<"/proc/$watcher/task/$watcher/children"); do
+			if ((RANDOM % 3 == 0)); then
+				kill -KILL "$child" 2>/dev/null && n=$((n + 1))
+			fi
+		done
+		sleep "0.00$((RANDOM % 10))"
+	done
+	wait "$starts"
+	((n > 20))
+	[[ $(awk '{ if ($2 == 43 || $2 == 7) n += $1; else bad = 1 } END { print bad ? "bad" : n }' \
+		"$BATS_TEST_TMPDIR/said") == 600 ]] || {
+		cat "$BATS_TEST_TMPDIR/said"
+		return 1
+	}
+	stop_watch
+	[[ $(count_events event missed) -gt 0 ]]
+}
