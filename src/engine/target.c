@@ -133,8 +133,7 @@ struct sut_err *sut_target_borrow(struct sut_target *t, sut_borrowed_fn work, vo
 		err = work(t, &borrow, context);
 		sut_borrow_end(&borrow);
 	}
-	sut_tracer_go(&t->tracer);
-	t->place_time += sut_now() - begin;
+	t->place_time += sut_tracer_go(&t->tracer) - begin;
 	sut_tracer_attend(&t->tracer, sut_now(), false);
 	return err;
 }

@@ -53,8 +53,7 @@ static json_t *work(void *context)
 			return fail(err);
 		if (!stop.is_complete)
 			return json_sprintf("thread %d did not stop", stop.straggler);
-		sut_tracer_go(&tracer);
-		pauses[i] = (sut_now() - stop.begin) / 1000.0;
+		pauses[i] = (sut_tracer_go(&tracer) - stop.begin) / 1000.0;
 		sut_tracer_attend(&tracer, sut_now() + job->interval, false);
 	}
 	sut_tracer_attend(&tracer, sut_now() + 1000000000, true);
