@@ -154,25 +154,28 @@ static struct sut_err *start_following(struct run *run, const struct sut_opening
 	return NULL;
 }
 
-// One more file for a process that is being followed. Its thread is told of by the
-// follower; another thread's waits for the follower's end.
+// One more file for a process that is being followed. Its thread's is told to the
+// follower. Another thread's must not wait: while it does, nobody can stop it, and the
+// follower needs to stop them all.
 static struct sut_err *hold(struct run *run, const struct job *job,
 			    const struct sut_opening *opening)
 {
 	static const char more = SUT_START_MORE;
 	struct sut_opening copy = *opening;
 
+	if (opening->tid != job->opening.tid && opening->tid != job->pid) {
+		missed(run, job->pid, "two of its threads open watched files at once");
+		return allow(run, &copy);
+	}
 	for (size_t i = 0; i < MAX_JOBS; i++) {
 		if (run->held[i].opening.fd >= 0)
 			continue;
 		run->held[i] = (struct held){ *opening, job->pid, sut_now() };
-		if (opening->tid == job->opening.tid || opening->tid == job->pid) {
-			send(job->channel, &more, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-			kill(job->worker.pid, SIGCHLD);
-		}
+		send(job->channel, &more, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+		kill(job->worker.pid, SIGCHLD);
 		return NULL;
 	}
-	missed(run, job->pid, "too many of its threads load files at once");
+	missed(run, job->pid, "too many processes load files at once");
 	return allow(run, &copy);
 }
 
@@ -249,7 +252,7 @@ static struct sut_err *tend(struct run *run)
 		struct job *job = &run->jobs[i];
 		struct held *held = &run->held[i];
 		if (held->opening.fd >= 0 && now - held->since > max_wait) {
-			missed(run, held->pid, "its other threads took too long");
+			missed(run, held->pid, "its follower took too long");
 			err = allow(run, &held->opening);
 		}
 		if (err || job->kind != JOB_START || job->opening.fd < 0)
