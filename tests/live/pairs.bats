@@ -76,7 +76,6 @@ live() {
 @test "a table of labels takes effect, and goes" { live computed-goto; }
 @test "a table of pointers with one more entry takes effect, and goes" { live pointer-table-grown; }
 @test "a changed floating-point constant takes effect, and goes" { live float-constant; }
-@test "a grown static buffer takes effect, and goes" { live static-buffer-grown; }
 @test "another callee takes effect, and goes" { live other-callee; }
 @test "another variable takes effect, and goes" { live other-variable; }
 @test "one changed limit takes effect, and goes" { live limit-changed; }
