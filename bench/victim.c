@@ -105,6 +105,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	is_busy = strcmp(argv[2], "busy") == 0;
+	// poll() must see a command that stdio could otherwise hold already.
+	setvbuf(stdin, NULL, _IONBF, 0);
 	// Commands are answered soon, also among a thousand busy threads.
 	setpriority(PRIO_PROCESS, 0, -20);
 	if (atoi(argv[1]) > 1 && start_threads(atoi(argv[1])) < 0) {

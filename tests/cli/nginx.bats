@@ -34,38 +34,6 @@ teardown_file() {
 	work_end
 }
 
-server_start() { # ROLE ROOT
-	free_ports "port_$1"
-	local port=port_$1
-	rm -rf "$work/${1:?}"
-	nginx_setup "$work/$1" "${!port}"
-	nginx_start "$1" "$2" "$work/$1" "${!port}"
-	printf -v "master_$1" %s "$pid"
-}
-
-server_pids() { # ROLE
-	local master=master_$1
-	echo "${!master}"
-	nginx_workers "${!master}"
-}
-
-probe() { # ROLE
-	local port=port_$1
-	nginx_probe "$work/$1" "${!port}"
-}
-
-use_begin() {
-	# shellcheck disable=SC2154 # server_start sets it
-	load_begin parts "http://127.0.0.1:$port_target/page.shtml"
-	load_begin zipped "http://127.0.0.1:$port_target/api/large" -H 'Accept-Encoding: gzip'
-	sleep 0.5
-}
-
-use_end() {
-	load_end parts
-	load_end zipped
-}
-
 @test "nginx under load takes the fix, proves it and gives it back" {
 	# Of the new package's fixes four can be asked about from outside without a
 	# crash: an alias after a rewrite, a group that grows or shrinks between two

@@ -4,8 +4,22 @@
 # An unpacked redis-server on loopback, with append-only file, snapshots and
 # Lua scripts in use.
 
-# shellcheck source=tests/lib/base.bash
-source "${BASH_SOURCE[0]%/*}/base.bash"
+# shellcheck source=tests/lib/packages.bash
+source "${BASH_SOURCE[0]%/*}/packages.bash"
+
+# Unpacks both versions into $work/old and $work/new; sets old_deb and new_deb.
+redis_unpack() {
+	# The server is a link, in the package redis-server, to a program in
+	# redis-tools.
+	local each deb
+	deb_fetch_both redis-tools 5:7.0.15-1~deb12u7 5:7.0.15-1~deb12u10
+	for each in old new; do
+		deb=${each}_deb
+		deb_libraries "$work/$each" "${!deb}"
+		deb_unpack "$work/$each" "${!deb}" \
+			"$(deb_fetch redis-server "$(deb_version "${!deb}")")"
+	done
+}
 
 # redis_start NAME ROOT FOLDER PORT [OPTION VALUE]...: sets $pid.
 redis_start() {
@@ -23,9 +37,10 @@ redis_tool() { # NAME [ARGUMENT]...
 	LD_LIBRARY_PATH=$(library_path "$work/new") "$work/new/usr/bin/redis-$1" "${@:2}"
 }
 
-# Commands on standard input, one a line; answers in the client's words.
+# Commands on standard input, one a line; answers in the client's words, without
+# how long a slow one took.
 redis_ask() { # PORT
-	redis_tool cli --no-raw -h 127.0.0.1 -n 1 -p "$1"
+	redis_tool cli --no-raw -h 127.0.0.1 -n 1 -p "$1" | sed '/^([0-9.]*s)$/d'
 }
 
 # redis_probe PORT: one block per question, on a data base of its own. The two
@@ -134,4 +149,33 @@ redis_files_are_sound() {
 	redis_ask "$2" <<<SAVE | grep -q OK || fail "SAVE failed"
 	redis_tool check-rdb "$1/dump.rdb" >"$work/check" || fail "$(<"$work/check")"
 	redis_tool check-aof "$1"/appendonlydir/*.manifest >"$work/check" || fail "$(<"$work/check")"
+}
+
+# The four functions of a scenario (scenario.bash).
+
+server_start() { # ROLE ROOT
+	free_ports "port_$1"
+	local port=port_$1
+	rm -rf "$work/${1:?}"
+	redis_start "$1" "$2" "$work/$1" "${!port}"
+	printf -v "server_$1" %s "$pid"
+}
+
+server_pids() { # ROLE
+	local server=server_$1
+	echo "${!server}"
+}
+
+probe() { # ROLE
+	local port=port_$1
+	redis_probe "${!port}"
+}
+
+use_begin() {
+	# shellcheck disable=SC2154 # server_start sets it
+	redis_load_begin "$port_target"
+}
+
+use_end() {
+	redis_load_end "$port_target"
 }

@@ -90,13 +90,12 @@ answer() { # CURL-ARGUMENT...
 # A chunk whose size is written with more digits than a buffer holds: the old
 # package waits for the line's end until it times out.
 long_chunk_line() { # PORT
+	# shellcheck disable=SC2016 # for the inner shell
 	{
 		printf 'POST /chunk HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
 		printf '0%.0s' {1..20000}
 		printf '5\r\nhello\r\n0\r\n\r\n'
-	} |
-		# shellcheck disable=SC2016 # for the inner shell
-		timeout 10 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$1"; cat >&3; head -n 1 <&3' _ "$1" 2>&1
+	} | timeout 10 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$1"; cat >&3; head -n 1 <&3' _ "$1" 2>&1
 }
 
 probe() { # ROLE

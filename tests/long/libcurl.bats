@@ -94,3 +94,13 @@ use_end() {
 	hotpatch=$(hotpatch_of "$work/hotpatches" "$library")
 	scenario libcurl "$hotpatch" 1
 }
+
+@test "libcurl with nearly every function replaced answers as the new package" {
+	free_ports port_one port_two
+	start echo python3 "$top/tests/lib/echo_server.py" "$port_one" "$port_two"
+	wait_port "$port_one"
+	wait_port "$port_two"
+	transplant libcurl "$work/old/$library" "$work/new/$library" \
+		--accept "layout=no handle lives" --accept "constants=no handle lives" \
+		--accept "allocation=no handle lives"
+}
