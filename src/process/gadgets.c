@@ -39,23 +39,26 @@ static void search_chunk(const uint8_t *chunk, size_t size, uint64_t at, struct 
 		find_code(chunk, size, code_sigreturn, sizeof(code_sigreturn), at, &g->sigreturn);
 }
 
-static void search_mapping(struct sut_process *process, struct sut_span span, uint8_t *buffer,
-			   struct sut_gadgets *g)
+static struct sut_err *search_mapping(struct sut_process *process, struct sut_span span,
+				      uint8_t *buffer, struct sut_gadgets *g)
 {
 	for (uint64_t at = span.start; at < span.end; at += CHUNK_SIZE) {
 		size_t size = span.end - at < CHUNK_SIZE + OVERLAP ? span.end - at :
 								     CHUNK_SIZE + OVERLAP;
 		struct sut_err *err =
 			sut_process_peek(process, (struct sut_addr){ at }, buffer, size);
+		if (err && err->code == SUT_E_GONE)
+			return err;
 		if (err) {
 			// A file that was truncated under its mapping: look elsewhere.
 			sut_err_free(err);
-			return;
+			return NULL;
 		}
 		search_chunk(buffer, size, at, g);
 		if (g->has_ret && g->sigreturn.at)
-			return;
+			break;
 	}
+	return NULL;
 }
 
 struct sut_err *sut_gadgets_find(struct sut_process *process, const struct sut_maps *maps,
@@ -66,12 +69,15 @@ struct sut_err *sut_gadgets_find(struct sut_process *process, const struct sut_m
 
 	if (!buffer)
 		return sut_err_nomem();
-	for (size_t i = 0; i < maps->n && !(g.has_ret && g.sigreturn.at); i++) {
+	struct sut_err *err = NULL;
+	for (size_t i = 0; i < maps->n && !err && !(g.has_ret && g.sigreturn.at); i++) {
 		const struct sut_mapping *m = &maps->items[i];
 		bool is_code = m->inode || strcmp(m->path, "[vdso]") == 0;
 		if (m->is_executable && m->is_readable && !m->is_shared && is_code)
-			search_mapping(process, m->span, buffer, &g);
+			err = search_mapping(process, m->span, buffer, &g);
 	}
+	if (err)
+		return err;
 	if (!g.syscall.at)
 		return sut_err(SUT_E_UNSUPPORTED, "the program has no syscall instruction");
 	*ret = g;

@@ -38,3 +38,7 @@ teardown() {
 @test "a replacement, killed at every ninth step, is taken back by the earlier hotpatch" {
 	sweep_replace_then_back 9
 }
+
+@test "a program that is killed at every fifth step of apply is gone, and said to be" {
+	sweep_victim 5
+}

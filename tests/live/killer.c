@@ -7,6 +7,8 @@
  * ptrace, and pwrite to their memory. Prints "killed", or "ended STATUS N" when
  * the command ended before; N is how many such calls it made. No hook in the
  * product is needed for this: every point between two changes is reached.
+ *
+ * With $VICTIM set, process $VICTIM is killed then instead, and the command runs on.
  */
 #include <errno.h>
 #include <signal.h>
@@ -104,8 +106,11 @@ int main(int argc, char **argv)
 		int sig = WSTOPSIG(status), event = status >> 16;
 		if (sig == (SIGTRAP | 0x80)) {
 			w->is_inside = !w->is_inside;
-			if (w->is_inside && is_change(pid) && ++n == step)
-				return kill_all();
+			if (w->is_inside && is_change(pid) && ++n == step) {
+				if (!getenv("VICTIM"))
+					return kill_all();
+				kill(atoi(getenv("VICTIM")), SIGKILL);
+			}
 		}
 		ptrace(PTRACE_SYSCALL, pid, NULL,
 		       (long)(event || sig == (SIGTRAP | 0x80) ? 0 : sig));

@@ -85,6 +85,21 @@ survives() {
 	survives alarm
 }
 
+@test "a program that executes itself anew all the time" {
+	start_victim live-storm exec
+	for _ in {1..30}; do
+		run "$suture" apply --pid "$pid" --timeout 1 --json "$hotpatch"
+		# Caught in the middle of exec, it does not map the build yet.
+		[[ $(row outcome <<<"$output") =~ ^(patched|gone|already)$ ||
+			$(row reason <<<"$output") == "does not map the build" ]] || {
+			echo "$output"
+			false
+		}
+	done
+	[[ $(awk '/^State/ { print $2 }' "/proc/$pid/status") =~ [SR] ]]
+	stop_victim
+}
+
 @test "another process that shares the memory" {
 	survives shared
 }

@@ -13,6 +13,7 @@
  *   mdwe     PR_SET_MDWE: no memory may become executable
  *   shared   another process shares the memory (CLONE_VM) and calls answer()
  *   private  PR_SET_DUMPABLE 0
+ *   exec     executes itself anew every few milliseconds
  *   alarm    SIGALRM two thousand times a second
  * "a": answer(6); "c": "done N wrong N"; "q": quit.
  */
@@ -21,6 +22,7 @@
 #include <linux/filter.h>
 #include <linux/io_uring.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -202,6 +204,23 @@ static void alarm_storm(void)
 
 static int is_strict; // then only a thread may exit
 
+// The new image says ready only the first time.
+static void exec_storm(char **argv)
+{
+	struct pollfd input = { 0, POLLIN, 0 };
+
+	if (argv[2] == NULL)
+		(void)!write(1, "ready\n", 6);
+	for (int i = 0; i < 5; i++) {
+		if (!is_right(answer(6)))
+			_exit(1);
+		if (poll(&input, 1, 1) > 0)
+			_exit(0);
+	}
+	execl("/proc/self/exe", argv[0], argv[1], "again", NULL);
+	_exit(1);
+}
+
 static void *serve(void *unused)
 {
 	char text[100], c;
@@ -242,6 +261,8 @@ int main(int argc, char **argv)
 		clone(share, (char *)malloc(1 << 20) + (1 << 20), CLONE_VM | SIGCHLD, NULL);
 	else if (strcmp(mode, "alarm") == 0)
 		alarm_storm();
+	else if (strcmp(mode, "exec") == 0)
+		exec_storm(argv);
 	start(2, ask_for_ever);
 	while (n_started < 2) // the threads have made the calls that come first
 		usleep(1000);

@@ -62,6 +62,29 @@ apply_and_revert() {
 		"$suture" revert --pid "$pid" "$1" && [[ $(ask a) == 7 ]]
 }
 
+# usage: sweep_victim STRIDE
+# The victim is killed at each STRIDE-th step of apply; the tool must say so, or that
+# it was done before, and end.
+sweep_victim() {
+	local step result
+	for ((step = 1; step < 1000; step += $1)); do
+		start_victim live-steady 4
+		result=$(VICTIM=$pid timeout 20 "$built/live-killer" "$step" "$suture" apply --json \
+			--pid "$pid" "$first")
+		kill_victim
+		pid=
+		if [[ $result == *"ended 0 "* ]]; then
+			[[ $result == *'"outcome": "patched"'* ]] || return 1
+		else
+			[[ $result == *"ended 5 "* && $result == *'"outcome": "gone"'* ]] || {
+				echo "step $step: $result"
+				return 1
+			}
+		fi
+		((${result##* } >= step)) || return 0
+	done
+}
+
 sweep_apply() {
 	before() { :; }
 	after() { apply_and_revert "$first" 43; }

@@ -38,3 +38,7 @@ teardown() {
 @test "a replacement, killed at every step, is taken back by the earlier hotpatch" {
 	sweep_replace_then_back 1
 }
+
+@test "a program that is killed at every step of apply is gone, and said to be" {
+	sweep_victim 1
+}
