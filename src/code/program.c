@@ -182,14 +182,14 @@ struct sut_frag *sut_program_frag_at(const struct sut_program *program,
 	return &program->frags[low];
 }
 
-bool sut_frag_is_boundary(const struct sut_program *program,
-			  const struct sut_frag *frag, uint64_t vaddr)
+size_t sut_frag_insn_at(const struct sut_program *program, const struct sut_frag *frag,
+			uint64_t vaddr)
 {
 	size_t low = 0, high = frag->n_insns;
 	const struct sut_insn *insns = program->insns + frag->first_insn;
 
 	if (vaddr < frag->start || vaddr >= frag->end)
-		return false;
+		return frag->n_insns;
 	while (low < high) {
 		size_t mid = (low + high) / 2;
 		if (insns[mid].off < vaddr - frag->start)
@@ -197,7 +197,13 @@ bool sut_frag_is_boundary(const struct sut_program *program,
 		else
 			high = mid;
 	}
-	return low < frag->n_insns && insns[low].off == vaddr - frag->start;
+	return low < frag->n_insns && insns[low].off == vaddr - frag->start ? low : frag->n_insns;
+}
+
+bool sut_frag_is_boundary(const struct sut_program *program,
+			  const struct sut_frag *frag, uint64_t vaddr)
+{
+	return sut_frag_insn_at(program, frag, vaddr) < frag->n_insns;
 }
 
 const struct sut_jump_table *sut_program_table_at(const struct sut_program *program,

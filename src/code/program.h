@@ -94,6 +94,11 @@ void sut_program_deinit(struct sut_program *program);
 struct sut_frag *sut_program_frag_at(const struct sut_program *program,
 				     uint64_t vaddr);
 
+/** Find the instruction of @p frag that starts at @p vaddr, by its index in the
+ *  fragment; n_insns when none does. */
+size_t sut_frag_insn_at(const struct sut_program *program, const struct sut_frag *frag,
+			uint64_t vaddr);
+
 /** Does an instruction of @p frag start at @p vaddr? */
 bool sut_frag_is_boundary(const struct sut_program *program,
 			  const struct sut_frag *frag, uint64_t vaddr);

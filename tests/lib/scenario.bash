@@ -235,3 +235,60 @@ load_end() { # NAME: prints the number of requests
 	! grep -E 'Socket errors|Non-2xx' "$output" || fail "load $1 saw failures" || return
 	awk '/requests in/ { print $1; found = $1 > 0 } END { exit !found }' "$output"
 }
+
+# every_function OLD NEW FOLDER PID... -- [CODE[:FUNCTION]=WHY]...: builds the
+# hotpatch that replaces every function of a file, without those that never
+# leave a stack of the processes, and applies it. Sets $hotpatch, and $left to
+# the options that name the functions left.
+every_function() {
+	local old=$1 new=$2 folder=$3 pids=() options=() status=0 round busy
+	shift 3
+	while [[ $1 != -- ]]; do pids+=("$1") && shift; done
+	shift
+	while (($#)); do options+=(--accept "$1") && shift; done
+	left=()
+	hotpatch=$folder/every.hotpatch
+	mkdir -p "$folder"
+	for ((round = 0; round < 40; round++)); do
+		"$suture" build "$old" "$new" -o "$hotpatch" --json --every-function "${options[@]}" "${left[@]}" \
+			>"$folder/every.json" 2>"$folder/stderr" ||
+			fail "suture build: exit status $?: $(cat "$folder/stderr" "$folder/every.json")" || return
+		status=0
+		mapfile -t busy < <(pid_options "${pids[@]}")
+		"$suture" apply "$hotpatch" "${busy[@]}" --timeout 1 --json >"$folder/applied.json" || status=$?
+		((status)) || return 0
+		mapfile -t busy < <(jq -r '.processes[] | select(.outcome == "busy") | .reason
+			| capture("(is running|will return into) (?<name>[^ ,;()]+)").name' "$folder/applied.json" | sort -u)
+		((${#busy[@]})) || fail "suture apply: $(jq -c '.processes[]' "$folder/applied.json")" || return
+		for round_name in "${busy[@]}"; do left+=(--leave "$round_name"); done
+		"$suture" revert "$hotpatch" $(pid_options "${pids[@]}") >/dev/null 2>&1 || true
+	done
+	fail "still busy after $round rounds: ${left[*]}"
+}
+
+# transplant NAME OLD-FILE NEW-FILE [CODE[:FUNCTION]=WHY]...: the story with a
+# hotpatch that moves all code of a file that can be moved, changed or not.
+transplant() {
+	local name=$1 old=$2 new=$3 pids
+	shift 3
+	server_start reference "$work/new"
+	ask reference new
+	server_start target "$work/old"
+	ask target old
+	use_begin
+	mapfile -t pids < <(server_pids target)
+	every_function "$old" "$new" "$work/transplant" "${pids[@]}" -- "$@"
+	note "$name: $(jq '.files[0].functions.changed' "$work/transplant/every.json") of $(jq '.files[0].functions.total' \
+		"$work/transplant/every.json") functions moved, left:${left[*]//--leave/}"
+	ask target patched
+	same_answers "with every function moved, it must answer as the new package" new patched
+	suture_do verify "$hotpatch" "${pids[@]}"
+	suture_do revert "$hotpatch" "${pids[@]}"
+	ask target reverted
+	same_answers "reverted, it must answer as the old package" old reverted
+	suture_do apply "$hotpatch" "${pids[@]}"
+	ask target patched
+	same_answers "with every function moved again, it must answer as the new package" new patched
+	use_end
+	same_processes "${pids[@]}"
+}
