@@ -171,24 +171,28 @@ static enum sut_change compare_frags(const struct sut_pair *pair, const struct s
 	return SUT_CHANGE_NONE;
 }
 
-// The new unit that most members went to.
+// The new unit that most members went to: entries, if it has any. A cold part alone
+// says nothing, since those are too alike.
 static uint32_t find_other(const struct sut_pair *pair, const struct sut_unit *unit)
 {
 	uint32_t best = SUT_NO_MATCH;
 	size_t best_size = 0;
+	bool has_entry = false;
 
 	for (size_t m = 0; m < unit->n_members; m++) {
 		uint32_t o = pair->old->members[unit->first_member + m];
 		uint32_t n = pair->to_new[o];
-		if (n == SUT_NO_MATCH)
-			continue;
-		// An entry decides before any cold part does.
-		size_t size = pair->old->frags[o].code.size +
-			      (pair->old->frags[o].is_called ? 1u << 30 : 0);
-		if (size > best_size) {
-			best_size = size;
-			best = pair->new->frags[n].unit;
+		const struct sut_frag *frag = &pair->old->frags[o];
+		if (frag->is_called && !has_entry) {
+			has_entry = true;
+			best = SUT_NO_MATCH;
+			best_size = 0;
 		}
+		if (n == SUT_NO_MATCH || (has_entry && !frag->is_called) ||
+		    frag->code.size <= best_size)
+			continue;
+		best_size = frag->code.size;
+		best = pair->new->frags[n].unit;
 	}
 	return best;
 }

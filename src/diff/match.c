@@ -29,21 +29,36 @@ static int by_key(const void *a, const void *b)
 	return x->frag < y->frag ? -1 : x->frag > y->frag;
 }
 
-typedef bool (*key_fn)(const struct sut_frag *frag, uint64_t *ret);
+typedef bool (*key_fn)(const struct sut_program *p, const struct sut_frag *frag, uint64_t *ret);
 
-static bool name_key(const struct sut_frag *frag, uint64_t *ret)
+static bool name_key(const struct sut_program *p, const struct sut_frag *frag, uint64_t *ret)
 {
+	(void)p;
 	if (!frag->name || frag->is_plt)
 		return false;
 	*ret = sut_hash(SUT_HASH_SEED, frag->name, strlen(frag->name));
 	return true;
 }
 
-static bool body_key(const struct sut_frag *frag, uint64_t *ret)
+static bool body_key(const struct sut_program *p, const struct sut_frag *frag, uint64_t *ret)
 {
+	(void)p;
 	if (frag->code.size < 12 || frag->is_plt)
 		return false;
 	*ret = frag->hash;
+	return true;
+}
+
+static bool shape_key(const struct sut_program *p, const struct sut_frag *frag, uint64_t *ret)
+{
+	/** Instructions that a body has at least whose shapes tell it from others. */
+	static const size_t least = 12;
+
+	if (frag->n_insns < least || frag->is_plt)
+		return false;
+	*ret = SUT_HASH_SEED;
+	for (size_t i = 0; i < frag->n_insns; i++)
+		*ret = sut_hash(*ret, &p->insns[frag->first_insn + i].shape, sizeof(uint32_t));
 	return true;
 }
 
@@ -56,7 +71,7 @@ static struct sut_err *sort_by(const struct sut_program *p, const uint32_t *take
 	if (!list)
 		return sut_err_nomem();
 	for (size_t i = 0; i < p->n_frags; i++)
-		if (taken[i] == SUT_NO_MATCH && key(&p->frags[i], &list[n].key))
+		if (taken[i] == SUT_NO_MATCH && key(p, &p->frags[i], &list[n].key))
 			list[n++].frag = i;
 	sut_array_sort(list, n, sizeof(*list), by_key);
 	*ret = list;
@@ -114,6 +129,11 @@ struct sut_err *sut_match_names(struct sut_pair *pair, size_t *n_added)
 struct sut_err *sut_match_bodies(struct sut_pair *pair, size_t *n_added)
 {
 	return match_unique(pair, body_key, true, n_added);
+}
+
+struct sut_err *sut_match_shapes(struct sut_pair *pair, size_t *n_added)
+{
+	return match_unique(pair, shape_key, false, n_added);
 }
 
 /** A pair of fragments that somebody proposed. */

@@ -24,11 +24,15 @@ sut_check struct sut_err *sut_match_names(struct sut_pair *pair, size_t *n_added
 /** Match bodies of at least 12 bytes that exist once on each side. */
 sut_check struct sut_err *sut_match_bodies(struct sut_pair *pair, size_t *n_added);
 
+/** Match bodies that exist once on each side when displacements and immediates do not
+ *  count: those that a changed structure touched. */
+sut_check struct sut_err *sut_match_shapes(struct sut_pair *pair, size_t *n_added);
+
 /** Match what identical bodies refer to at the same position. */
 sut_check struct sut_err *sut_match_calls(struct sut_pair *pair, size_t *n_added);
 
 /** Match what lies between matched neighbours in the same order: equal bodies
- *  first, then bodies that are alike to at least one half. */
+ *  first, then bodies that are alike to at least one half, then what is alone. */
 sut_check struct sut_err *sut_match_order(struct sut_pair *pair, size_t *n_added);
 
 /** Build the data map anew from the matches. */

@@ -6,7 +6,9 @@
  * Compilers and linkers keep the order of functions, so what lies between two
  * matched neighbours in the old image lies between the same two in the new one.
  * Matches that break the order are left out of the frame (longest increasing
- * subsequence); in each window equal bodies are matched first, then alike ones.
+ * subsequence). Where whole object files have changed places, what follows or
+ * precedes one match is a window of its own. In each window equal bodies are
+ * matched first, then alike ones.
  */
 
 #include <stdlib.h>
@@ -20,8 +22,17 @@
  *  ends: the table of the common subsequence would get too large. */
 static const size_t max_cells = 4000000;
 
-/** Two bodies less alike than this are not the same function. */
-static const double least_similarity = 0.5;
+/** What makes a match. */
+enum evidence {
+	EVIDENCE_EQUAL, /**< Equal bodies. */
+	EVIDENCE_ALIKE, /**< Bodies that are alike to at least one half. */
+	EVIDENCE_LONE,  /**< Hardly alike, but no other entry in the window is without a
+			 *  match: a function that was rewritten. If it is another
+			 *  one after all, what refers to it will differ. */
+};
+
+// Of bodies that have nothing to do with each other, 1 in 200 pairs reaches 0.15.
+static const double least_score[] = { 1, 0.5, 0.15 };
 
 /** A window: fragments o0..o1 of the old and n0..n1 of the new image. */
 struct window {
@@ -45,47 +56,48 @@ static void grid_deinit(struct grid *g)
 }
 
 static size_t collect(const struct sut_program *p, const uint32_t *match, size_t from,
-		      size_t to, uint32_t *ret)
+		      size_t to, bool only_entries, uint32_t *ret)
 {
 	size_t n = 0;
 
 	for (size_t i = from; i < to; i++)
-		if (match[i] == SUT_NO_MATCH && !p->frags[i].is_plt)
+		if (match[i] == SUT_NO_MATCH && !p->frags[i].is_plt &&
+		    (!only_entries || p->frags[i].is_called))
 			ret[n++] = i;
 	return n;
 }
 
-static struct sut_err *score_all(const struct sut_pair *pair, struct grid *g,
-				 bool is_exact)
+static struct sut_err *score_all(const struct sut_pair *pair, struct grid *g, enum evidence evidence)
 {
 	for (size_t i = 0; i < g->n_old; i++) {
 		const struct sut_frag *a = &pair->old->frags[g->old[i]];
 		for (size_t j = 0; j < g->n_new; j++) {
 			const struct sut_frag *b = &pair->new->frags[g->new[j]];
 			double score = sut_pair_same_body(pair, a, b);
-			if (!is_exact && score == 0) {
+			if (evidence != EVIDENCE_EQUAL && score == 0) {
 				struct sut_err *err =
 					sut_match_similarity(pair, a, b, &score);
 				if (err)
 					return err;
 			}
-			g->score[i * g->n_new + j] =
-				score >= least_similarity ? (float)score : 0;
+			g->score[i * g->n_new + j] = score >= least_score[evidence] ? (float)score : 0;
 		}
 	}
 	return NULL;
 }
 
 static struct sut_err *grid_init(const struct sut_pair *pair, struct window w,
-				 bool is_exact, struct grid *g)
+				 enum evidence evidence, struct grid *g)
 {
 	g->old = malloc((w.o1 - w.o0 + 1) * sizeof(*g->old));
 	g->new = malloc((w.n1 - w.n0 + 1) * sizeof(*g->new));
 	if (!g->old || !g->new)
 		return sut_err_nomem();
-	g->n_old = collect(pair->old, pair->to_new, w.o0, w.o1, g->old);
-	g->n_new = collect(pair->new, pair->to_old, w.n0, w.n1, g->new);
-	if (!g->n_old || !g->n_new || g->n_old > max_cells / g->n_new) {
+	bool is_lone = evidence == EVIDENCE_LONE;
+	g->n_old = collect(pair->old, pair->to_new, w.o0, w.o1, is_lone, g->old);
+	g->n_new = collect(pair->new, pair->to_old, w.n0, w.n1, is_lone, g->new);
+	if (!g->n_old || !g->n_new || g->n_old > max_cells / g->n_new ||
+	    (is_lone && (g->n_old > 1 || g->n_new > 1))) {
 		g->n_old = 0;
 		return NULL;
 	}
@@ -93,7 +105,7 @@ static struct sut_err *grid_init(const struct sut_pair *pair, struct window w,
 	g->best = calloc((g->n_old + 1) * (g->n_new + 1), sizeof(*g->best));
 	if (!g->score || !g->best)
 		return sut_err_nomem();
-	return score_all(pair, g, is_exact);
+	return score_all(pair, g, evidence);
 }
 
 static void align(struct sut_pair *pair, struct grid *g, size_t *n_added)
@@ -123,11 +135,11 @@ static void align(struct sut_pair *pair, struct grid *g, size_t *n_added)
 	}
 }
 
-static struct sut_err *match_window(struct sut_pair *pair, struct window w, bool is_exact,
+static struct sut_err *match_window(struct sut_pair *pair, struct window w, enum evidence evidence,
 				    size_t *n_added)
 {
 	_cleanup_(grid_deinit) struct grid g = { 0 };
-	struct sut_err *err = grid_init(pair, w, is_exact, &g);
+	struct sut_err *err = grid_init(pair, w, evidence, &g);
 
 	if (!err && g.n_old)
 		align(pair, &g, n_added);
@@ -167,8 +179,8 @@ static struct sut_err *find_frame(const struct sut_pair *pair, bool *kept)
 	return NULL;
 }
 
-static struct sut_err *match_windows(struct sut_pair *pair, bool is_exact,
-				     size_t *n_added)
+// Windows between neighbours of the frame.
+static struct sut_err *match_frame(struct sut_pair *pair, enum evidence evidence, size_t *n_added)
 {
 	size_t n = pair->old->n_frags;
 	_cleanup_free_ bool *kept = calloc(n + 1, sizeof(*kept));
@@ -181,21 +193,67 @@ static struct sut_err *match_windows(struct sut_pair *pair, bool is_exact,
 		w.o1 = i;
 		w.n1 = i < n ? pair->to_new[i] : pair->new->n_frags;
 		if (w.o1 > w.o0 && w.n1 > w.n0)
-			err = match_window(pair, w, is_exact, n_added);
+			err = match_window(pair, w, evidence, n_added);
 		w.o0 = w.o1 + 1;
 		w.n0 = w.n1 + 1;
 	}
 	return err;
 }
 
+static size_t next_match(const uint32_t *match, size_t n, size_t at)
+{
+	while (at < n && match[at] == SUT_NO_MATCH)
+		at++;
+	return at;
+}
+
+static size_t after_previous_match(const uint32_t *match, size_t at)
+{
+	while (at > 0 && match[at - 1] == SUT_NO_MATCH)
+		at--;
+	return at;
+}
+
+// Windows behind and in front of each match, wherever it stands.
+static struct sut_err *match_beside(struct sut_pair *pair, enum evidence evidence, size_t *n_added)
+{
+	struct sut_err *err = NULL;
+
+	for (size_t o = 0; o < pair->old->n_frags && !err; o++) {
+		size_t n = pair->to_new[o];
+		if (n == SUT_NO_MATCH)
+			continue;
+		struct window behind = {
+			o + 1,
+			next_match(pair->to_new, pair->old->n_frags, o + 1),
+			n + 1,
+			next_match(pair->to_old, pair->new->n_frags, n + 1),
+		};
+		struct window before = {
+			after_previous_match(pair->to_new, o),
+			o,
+			after_previous_match(pair->to_old, n),
+			n,
+		};
+		err = match_window(pair, behind, evidence, n_added);
+		if (!err)
+			err = match_window(pair, before, evidence, n_added);
+	}
+	return err;
+}
+
 struct sut_err *sut_match_order(struct sut_pair *pair, size_t *n_added)
 {
-	size_t n_exact = 0;
-	struct sut_err *err = match_windows(pair, true, &n_exact);
+	size_t before = *n_added;
+	struct sut_err *err = NULL;
 
-	*n_added += n_exact;
-	// Equal bodies may lead to more by their calls; alike ones come last.
-	if (!err && !n_exact)
-		err = match_windows(pair, false, n_added);
+	// What a step finds may lead to more by its calls: the weaker evidence of the
+	// next step waits until nothing else is left.
+	for (enum evidence e = EVIDENCE_EQUAL; e <= EVIDENCE_LONE && !err && *n_added == before;
+	     e++) {
+		err = match_frame(pair, e, n_added);
+		if (!err && *n_added == before)
+			err = match_beside(pair, e, n_added);
+	}
 	return err;
 }

@@ -7,7 +7,7 @@
 #include "diff/match.h"
 
 /** Rounds after which matching stops even if something new was found. */
-static const int max_rounds = 8;
+static const int max_rounds = 24;
 
 bool sut_pair_same_body(const struct sut_pair *pair, const struct sut_frag *a,
 			const struct sut_frag *b)
@@ -54,6 +54,8 @@ static struct sut_err *match(struct sut_pair *pair)
 			err = sut_match_data(pair);
 		if (!err)
 			err = sut_match_pointers(pair, &n_added);
+		if (!err && !n_added)
+			err = sut_match_shapes(pair, &n_added);
 		if (!err && !n_added)
 			err = sut_match_order(pair, &n_added);
 	}

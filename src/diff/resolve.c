@@ -11,6 +11,7 @@
 #include "code/program.h"
 #include "diff/compare.h"
 #include "diff/pair.h"
+#include "diff/variable.h"
 
 static int by_hash(const void *a, const void *b)
 {
@@ -185,6 +186,14 @@ static void resolve_ifunc(const struct sut_resolver *r, const struct sut_place *
 	set_none(ret, "an indirect function that the old build does not have");
 }
 
+// A word of the payload that points to new address `vaddr`, if that resolves itself.
+static void set_pointer(const struct sut_resolver *r, uint64_t vaddr, struct sut_link *ret)
+{
+	sut_resolve(r, vaddr, (struct sut_user){ SUT_NO_MATCH, 0 }, ret);
+	if (ret->kind != SUT_LINK_NONE)
+		*ret = (struct sut_link){ .kind = SUT_LINK_POINTER, .value = vaddr };
+}
+
 static void resolve_relative_slot(const struct sut_resolver *r,
 				  const struct sut_place *place, struct sut_link *ret)
 {
@@ -233,9 +242,7 @@ static void resolve_slot(const struct sut_resolver *r, const struct sut_place *p
 			*ret = (struct sut_link){ .kind = SUT_LINK_SLOT,
 						  .reloc = place->reloc };
 		else if (symbol)
-			*ret = (struct sut_link){ .kind = SUT_LINK_POINTER,
-						  .value = symbol->vaddr +
-							   place->reloc->addend };
+			set_pointer(r, symbol->vaddr + place->reloc->addend, ret);
 		else
 			set_none(ret, "a slot without a symbol");
 		return;
@@ -359,157 +366,6 @@ static void resolve_relro(const struct sut_resolver *r, uint64_t vaddr, struct s
 	*ret = (struct sut_link){ .kind = SUT_LINK_COPY, .value = vaddr };
 }
 
-/** What lies between two mapped neighbours of a variable, on both sides. The ends of
- *  a section count as neighbours. */
-struct gap {
-	uint64_t old_low, old_high; /**< Old addresses, high exclusive. */
-	uint64_t new_low, new_high; /**< New addresses, high exclusive. */
-};
-
-static const struct sut_section *find_like(const struct sut_image *image,
-					   const struct sut_section *s)
-{
-	return *s->name ? sut_image_section(image, s->name) : NULL;
-}
-
-static bool find_gap(const struct sut_pair *pair, uint64_t vaddr, struct gap *ret)
-{
-	const struct sut_map *map = &pair->backward;
-	const struct sut_section *s = sut_image_section_at(pair->new->image, vaddr);
-	const struct sut_section *t = s ? find_like(pair->old->image, s) : NULL;
-	size_t below = sut_map_below(map, vaddr);
-	size_t above = below == map->n_entries ? 0 : below + 1;
-
-	if (!t)
-		return false;
-	*ret = (struct gap){ t->vaddr, t->vaddr + t->size, s->vaddr, s->vaddr + s->size };
-	if (below != map->n_entries && map->entries[below].from >= s->vaddr) {
-		ret->new_low = map->entries[below].from;
-		ret->old_low = map->entries[below].to;
-	}
-	if (above < map->n_entries && map->entries[above].from < s->vaddr + s->size) {
-		ret->new_high = map->entries[above].from;
-		ret->old_high = map->entries[above].to;
-	}
-	return ret->old_low >= t->vaddr && ret->old_low <= ret->old_high &&
-	       ret->old_high <= t->vaddr + t->size;
-}
-
-// Do most of the changed bodies, by more than two to one, say so?
-static bool is_clear(const struct sut_map_entry *entry)
-{
-	return entry->votes > 2 * entry->against;
-}
-
-// What changed bodies agree on in both directions: vaddr was ret, which no unchanged
-// body knows by another address.
-static bool find_weak(const struct sut_pair *pair, uint64_t vaddr, uint64_t *ret)
-{
-	const struct sut_map_entry *back = sut_map_find(&pair->weak_backward, vaddr);
-	const struct sut_map_entry *forth =
-		back ? sut_map_find(&pair->weak_forward, back->to) : NULL;
-
-	if (!forth || !is_clear(back) || !is_clear(forth) || forth->to != vaddr ||
-	    sut_map_find(&pair->forward, back->to))
-		return false;
-	*ret = back->to;
-	return true;
-}
-
-// Has everything that the old program refers to in the gap a known successor?
-static bool is_accounted_for(const struct sut_pair *pair, const struct gap *gap)
-{
-	uint64_t at = gap->old_low;
-
-	for (;;) {
-		at = sut_program_next_target(pair->old, at);
-		if (at >= gap->old_high)
-			return true;
-		const struct sut_map_entry *weak = sut_map_find(&pair->weak_forward, at);
-		if (!sut_map_find(&pair->forward, at) && (!weak || !is_clear(weak)))
-			return false;
-	}
-}
-
-// Does the new program refer to something in the gap that was not there before? Then
-// that is what made the gap grow, and not an object of the old program.
-static bool has_newcomer(const struct sut_pair *pair, const struct gap *gap)
-{
-	uint64_t at = gap->new_low, old;
-
-	for (;;) {
-		at = sut_program_next_target(pair->new, at);
-		if (at >= gap->new_high)
-			return false;
-		if (!sut_map_find(&pair->backward, at) && !find_weak(pair, at, &old))
-			return true;
-	}
-}
-
-// A variable that no unchanged code knows: one that only changed functions use, or a
-// new one. New ones make the gap between the mapped neighbours grow.
-static void resolve_unmapped(const struct sut_pair *pair, const struct sut_place *place,
-			     uint64_t vaddr, struct sut_link *ret)
-{
-	struct sut_place other;
-	struct gap gap;
-	uint64_t old;
-
-	if (!find_gap(pair, vaddr, &gap)) {
-		set_none(ret, "a variable in memory that the old build does not have");
-		return;
-	}
-	bool is_weak = find_weak(pair, vaddr, &old);
-	if (!is_weak && gap.new_high - gap.new_low == gap.old_high - gap.old_low) {
-		old = vaddr - gap.new_low + gap.old_low;
-		is_weak = true;
-	}
-	if (is_weak) {
-		sut_place_find(pair->old, old, &other);
-		if (old < gap.old_low || old >= gap.old_high || other.kind != place->kind)
-			set_none(ret, "a variable that changed functions use in another order");
-		else if (gap.new_high - gap.new_low > gap.old_high - gap.old_low &&
-			 !has_newcomer(pair, &gap))
-			set_none(ret, "a variable that seems to have grown");
-		else
-			set_old(ret, old);
-		ret->is_between = true;
-		return;
-	}
-	if (gap.new_high - gap.new_low > gap.old_high - gap.old_low &&
-	    is_accounted_for(pair, &gap))
-		*ret = (struct sut_link){ .kind = SUT_LINK_VARIABLE, .value = vaddr };
-	else
-		set_none(ret, "a variable that may be new, or one that only changed functions use");
-}
-
-static void resolve_variable(const struct sut_resolver *r, const struct sut_place *place,
-			     uint64_t vaddr, struct sut_link *ret)
-{
-	const struct sut_pair *pair = r->diff->pair;
-	const struct sut_map_entry *entry = sut_map_find(&pair->backward, vaddr);
-	enum sut_map_quality quality;
-	uint64_t mapped;
-	struct sut_place other;
-
-	if (entry && entry->against >= entry->votes) {
-		set_none(ret, "unchanged functions disagree about this variable");
-		return;
-	}
-	quality = sut_map_look_up(&pair->backward, vaddr, &mapped);
-	if (quality != SUT_MAP_NONE) {
-		sut_place_find(pair->old, mapped, &other);
-		if (other.kind == place->kind) {
-			set_old(ret, mapped);
-			ret->is_between = quality == SUT_MAP_BETWEEN;
-			return;
-		}
-		set_none(ret, "a variable that moved to another kind of memory");
-		return;
-	}
-	resolve_unmapped(pair, place, vaddr, ret);
-}
-
 // One past the end of a section (__stop_X, _end): the same edge of the old one.
 static void resolve_edge(const struct sut_resolver *r, uint64_t vaddr, struct sut_link *ret)
 {
@@ -561,7 +417,7 @@ void sut_resolve(const struct sut_resolver *r, uint64_t vaddr, struct sut_user u
 		break;
 	case SUT_PLACE_DATA:
 	case SUT_PLACE_BSS:
-		resolve_variable(r, &place, vaddr, ret);
+		sut_resolve_variable(r->diff->pair, vaddr, ret);
 		break;
 	case SUT_PLACE_HEADER:
 		set_old(ret, vaddr - pair->new->image->low + pair->old->image->low);

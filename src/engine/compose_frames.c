@@ -184,12 +184,14 @@ static struct sut_link slot_link(const struct sut_composer *c, uint64_t slot)
 		return (struct sut_link){ .kind = SUT_LINK_OLD, .value = old };
 	if (symbol && symbol->section == SHN_UNDEF)
 		return (struct sut_link){ .kind = SUT_LINK_SLOT, .reloc = reloc };
-	if (symbol)
-		return (struct sut_link){ .kind = SUT_LINK_POINTER,
-					  .value = symbol->vaddr + reloc->addend };
-	if (reloc && reloc->type == R_X86_64_RELATIVE)
-		return (struct sut_link){ .kind = SUT_LINK_POINTER, .value = reloc->addend };
-	return (struct sut_link){ .kind = SUT_LINK_NONE, .why = "an unwind slot" };
+	struct sut_link none = { .kind = SUT_LINK_NONE, .why = "an unwind slot" }, pointee;
+	if (!reloc || (!symbol && reloc->type != R_X86_64_RELATIVE))
+		return none;
+	uint64_t vaddr = reloc->addend + (symbol ? symbol->vaddr : 0);
+	sut_resolve(c->resolver, vaddr, (struct sut_user){ SUT_NO_MATCH, 0 }, &pointee);
+	if (pointee.kind == SUT_LINK_NONE)
+		return none;
+	return (struct sut_link){ .kind = SUT_LINK_POINTER, .value = vaddr };
 }
 
 // The slot of type i, counted from 0; 0 when it catches everything.

@@ -111,6 +111,8 @@ judge_flavour() {
 @test "a table of pointers with one more entry is rebuilt or waits for review" { judge pointer-table-grown; }
 @test "a grown section between its edges is noticed" { judge section-set; }
 @test "a changed thread-local layout is noticed" { judge thread-local; }
+@test "a function written anew is a hotpatch" { judge rewritten-function; }
+@test "functions that change places are found again" { judge functions-reordered; }
 @test "a function too short for a jump is refused" { judge short-function; }
 @test "a table of labels is followed or refused" { judge computed-goto; }
 @test "a build with other optimisation is refused as too different" { judge other-optimisation; }

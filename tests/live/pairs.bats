@@ -79,6 +79,8 @@ live() {
 @test "another callee takes effect, and goes" { live other-callee; }
 @test "another variable takes effect, and goes" { live other-variable; }
 @test "one changed limit takes effect, and goes" { live limit-changed; }
+@test "a function written anew takes effect, and goes" { live rewritten-function; }
+@test "a check among functions that changed places takes effect, and goes" { live functions-reordered; }
 @test "a function with static variables of its own changes, and goes back" { live private-variables; }
 @test "a function with initialised static variables of its own changes, and goes back" { live private-variables-initialised; }
 @test "a grown allocation of which no object is alive takes effect, and goes" { live allocation-grown; }
