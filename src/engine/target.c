@@ -26,7 +26,7 @@ static void pause_for(uint64_t ns)
 
 // Runs of this program on one process take turns. The lock is on its directory
 // in /proc, which is the same for all who see it, and vanishes with either.
-static struct sut_err *lock(const struct sut_process *process, uint64_t deadline)
+static struct sut_err *lock_one(const struct sut_process *process, uint64_t deadline)
 {
 	while (flock(process->dir, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
@@ -36,6 +36,29 @@ static struct sut_err *lock(const struct sut_process *process, uint64_t deadline
 		pause_for(2 * millisecond);
 	}
 	return NULL;
+}
+
+// Processes that share memory are locked together: whoever works on one changes all.
+// In the order of their pids, so that two runs cannot wait for each other.
+static struct sut_err *lock(struct sut_target *t, uint64_t deadline)
+{
+	struct sut_err *err = sut_tracer_find_sharers(&t->tracer);
+	pid_t last = 0;
+
+	for (size_t n = 0; n <= t->tracer.n_sharers && !err; n++) {
+		const struct sut_process *next = t->now.process.pid > last ? &t->now.process :
+									     NULL;
+		for (size_t i = 0; i < t->tracer.n_sharers; i++) {
+			const struct sut_process *sharer = &t->tracer.sharers[i];
+			if (sharer->pid > last && (!next || sharer->pid < next->pid))
+				next = sharer;
+		}
+		if (!next)
+			break;
+		last = next->pid;
+		err = lock_one(next, deadline);
+	}
+	return err;
 }
 
 struct sut_err *sut_target_open(pid_t pid, bool is_exclusive, uint64_t deadline,
@@ -48,7 +71,7 @@ struct sut_err *sut_target_open(pid_t pid, bool is_exclusive, uint64_t deadline,
 		return err;
 	sut_tracer_init(&ret->now.process, &ret->tracer);
 	if (is_exclusive)
-		err = lock(&ret->now.process, deadline);
+		err = lock(ret, deadline);
 	if (!err)
 		err = sut_snapshot_read(&ret->now);
 	if (!err)
@@ -225,6 +248,8 @@ struct sut_err *sut_target_switch(struct sut_target *t, struct sut_switch *s, ui
 					   .unwinder = unwinder };
 		struct sut_switch_result result;
 		err = sut_process_maps(&t->now.process, &maps);
+		if (!err)
+			err = sut_tracer_find_sharers(&t->tracer);
 		if (!err)
 			err = sut_switch_try(s, &t->tracer, &quiet,
 					     stop_limit(t->now.facts.n_threads, story.n_tries),

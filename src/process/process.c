@@ -225,7 +225,7 @@ struct sut_err *sut_process_maps(const struct sut_process *process, struct sut_m
 	return sut_err_wrap(err, "process %d", process->pid);
 }
 
-static struct sut_err *open_memory(struct sut_process *process)
+struct sut_err *sut_process_hold(struct sut_process *process)
 {
 	if (process->memory >= 0)
 		return NULL;
@@ -252,7 +252,7 @@ static struct sut_err *memory_error(const struct sut_process *process, struct su
 struct sut_err *sut_process_peek(struct sut_process *process, struct sut_addr from, void *to,
 				 size_t size)
 {
-	struct sut_err *err = open_memory(process);
+	struct sut_err *err = sut_process_hold(process);
 
 	if (err)
 		return err;
@@ -272,7 +272,7 @@ struct sut_err *sut_process_peek(struct sut_process *process, struct sut_addr fr
 struct sut_err *sut_process_poke(struct sut_process *process, struct sut_addr to,
 				 struct sut_view bytes)
 {
-	struct sut_err *err = open_memory(process);
+	struct sut_err *err = sut_process_hold(process);
 
 	if (err)
 		return err;

@@ -60,6 +60,10 @@ sut_check struct sut_err *sut_process_read(const struct sut_process *process, co
 sut_check struct sut_err *sut_process_maps(const struct sut_process *process,
 					   struct sut_maps *ret);
 
+/** Open its memory now, and so the image that it runs now: once it executes another
+ *  program, peek and poke say SUT_E_GONE. */
+sut_check struct sut_err *sut_process_hold(struct sut_process *process);
+
 /** Copy @p size bytes at @p from out of the process's memory. All or an error:
  *  SUT_E_GONE when it has exited, SUT_E_FORMAT when not all of it is mapped. */
 sut_check struct sut_err *sut_process_peek(struct sut_process *process, struct sut_addr from,

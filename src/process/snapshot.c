@@ -40,7 +40,23 @@ struct sut_err *sut_snapshot_read(struct sut_snapshot *s)
 {
 	sut_modules_deinit(&s->modules);
 	sut_maps_deinit(&s->maps);
-	struct sut_err *err = sut_process_maps(&s->process, &s->maps);
+	// The memory is opened first. If the process executes another program now, the
+	// map is of the new image, and the old memory no longer answers.
+	struct sut_err *err = sut_process_hold(&s->process);
 
-	return err ? err : sut_modules_read(&s->process, &s->maps, &s->modules);
+	if (!err)
+		err = sut_process_maps(&s->process, &s->maps);
+	if (!err)
+		err = sut_modules_read(&s->process, &s->maps, &s->modules);
+	if (!err && s->maps.n) {
+		uint8_t byte;
+		struct sut_addr at = { s->maps.items[0].span.start };
+		err = sut_process_peek(&s->process, at, &byte, sizeof(byte));
+		// What lies there may be protected against reading; gone is gone.
+		if (err && err->code != SUT_E_GONE) {
+			sut_err_free(err);
+			err = NULL;
+		}
+	}
+	return err;
 }

@@ -1,30 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/tracer.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
-#include <sys/stat.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 
-#include "base/buf.h"
-#include "base/cleanup.h"
 #include "process/process.h"
 #include "process/restart.h"
-
-// task_struct flags, field 9 of /proc/TID/stat (include/linux/sched.h): io_uring's
-// workers since Linux 5.12, and vhost's since 6.4, where the second flag's bit meant
-// something else before. They appear among the threads of the process that they
-// serve but run no user code. Newer kernels let them be traced; yet to interrupt one
-// would end a request of the program with EINTR.
-static const unsigned long flag_io_worker = 0x10, flag_user_worker = 0x4000;
+#include "process/roster.h"
 
 uint64_t sut_now(void)
 {
@@ -42,6 +29,9 @@ void sut_tracer_init(struct sut_process *process, struct sut_tracer *ret)
 void sut_tracer_deinit(struct sut_tracer *tracer)
 {
 	sut_tracer_go(tracer);
+	for (size_t i = 0; i < tracer->n_sharers; i++)
+		sut_process_close(&tracer->sharers[i]);
+	free(tracer->sharers);
 	free(tracer->threads);
 	*tracer = (struct sut_tracer){ 0 };
 }
@@ -54,142 +44,6 @@ size_t sut_tracer_count(const struct sut_tracer *tracer)
 		n += tracer->threads[i].state == SUT_THREAD_RUNNING ||
 		     tracer->threads[i].state == SUT_THREAD_STOPPED;
 	return n;
-}
-
-static struct sut_thread *find_thread(struct sut_tracer *tracer, pid_t tid)
-{
-	for (size_t i = 0; i < tracer->n_threads; i++)
-		if (tracer->threads[i].tid == tid && tracer->threads[i].state != SUT_THREAD_GONE)
-			return &tracer->threads[i];
-	return NULL;
-}
-
-static struct sut_err *add_thread(struct sut_tracer *tracer, pid_t tid,
-				  enum sut_thread_state state)
-{
-	struct sut_err *err = sut_array_grow(&tracer->threads, tracer->n_threads,
-					     &tracer->capacity, sizeof(*tracer->threads));
-	if (err)
-		return err;
-	tracer->threads[tracer->n_threads++] = (struct sut_thread){ .tid = tid, .state = state };
-	return NULL;
-}
-
-// Read file @p name of thread @p tid; "" when it is gone.
-static void read_thread_file(const struct sut_tracer *tracer, pid_t tid, const char *name,
-			     char *text, size_t size)
-{
-	char path[48];
-
-	snprintf(path, sizeof(path), "task/%d/%s", tid, name);
-	_cleanup_close_ int fd = openat(tracer->process->dir, path, O_RDONLY | O_CLOEXEC);
-	ssize_t done = fd < 0 ? 0 : read(fd, text, size - 1);
-	text[done > 0 ? done : 0] = 0;
-}
-
-static bool has_user_workers(void)
-{
-	struct utsname u;
-	int major_no = 0, minor_no = 0;
-
-	return uname(&u) == 0 && sscanf(u.release, "%d.%d", &major_no, &minor_no) == 2 &&
-	       (major_no > 6 || (major_no == 6 && minor_no >= 4));
-}
-
-/** What /proc/TID/stat says of a thread. */
-enum kind { KIND_GONE, KIND_KERNEL, KIND_USER };
-
-static enum kind look_at_thread(const struct sut_tracer *tracer, pid_t tid)
-{
-	char text[512], state = 0;
-	unsigned long flags = 0;
-
-	read_thread_file(tracer, tid, "stat", text, sizeof(text));
-	const char *end = strrchr(text, ')');
-	if (!end || sscanf(end + 1, " %c %*d %*d %*d %*d %*d %lu", &state, &flags) != 2 ||
-	    state == 'Z' || state == 'X')
-		return KIND_GONE;
-	if ((flags & flag_io_worker) || ((flags & flag_user_worker) && has_user_workers()))
-		return KIND_KERNEL;
-	return KIND_USER;
-}
-
-/** Why a thread could not be seized. */
-enum refusal {
-	REFUSAL_GONE,
-	REFUSAL_OURS, /**< Traced by us under another tid: it took the leader's in exec. */
-	REFUSAL_TRACED,
-	REFUSAL_DENIED,
-};
-
-static enum refusal why_refused(const struct sut_tracer *tracer, pid_t tid, pid_t *tracer_ret)
-{
-	char text[4096];
-
-	if (look_at_thread(tracer, tid) == KIND_GONE)
-		return REFUSAL_GONE;
-	read_thread_file(tracer, tid, "status", text, sizeof(text));
-	const char *line = strstr(text, "\nTracerPid:");
-	*tracer_ret = line ? atoi(line + strlen("\nTracerPid:")) : 0;
-	if (*tracer_ret == getpid())
-		return REFUSAL_OURS;
-	return *tracer_ret ? REFUSAL_TRACED : REFUSAL_DENIED;
-}
-
-static struct sut_err *name_tracer(pid_t pid)
-{
-	char path[32], comm[32] = "";
-
-	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t size = fd < 0 ? 0 : read(fd, comm, sizeof(comm) - 1);
-	comm[size > 0 ? size : 0] = 0;
-	comm[strcspn(comm, "\n")] = 0;
-	return sut_err(SUT_E_UNSUPPORTED, "is traced by process %d (%s)", pid, comm);
-}
-
-static struct sut_err *seize_thread(struct sut_tracer *tracer, pid_t tid)
-{
-	pid_t other = 0;
-
-	if (look_at_thread(tracer, tid) == KIND_KERNEL)
-		return add_thread(tracer, tid, SUT_THREAD_KERNEL);
-	if (ptrace(PTRACE_SEIZE, tid, NULL, (long)SUT_TRACE_OPTIONS) == 0)
-		return add_thread(tracer, tid, SUT_THREAD_RUNNING);
-	int os_errno = errno;
-	if (os_errno == ESRCH)
-		return NULL;
-	switch (why_refused(tracer, tid, &other)) {
-	case REFUSAL_GONE:
-		return NULL;
-	case REFUSAL_OURS:
-		tracer->has_execed = true;
-		return NULL;
-	case REFUSAL_TRACED:
-		return name_tracer(other);
-	default:
-		return sut_err_os(os_errno, "trace thread %d", tid);
-	}
-}
-
-struct sut_err *sut_tracer_seize(struct sut_tracer *tracer)
-{
-	_cleanup_close_ int fd =
-		openat(tracer->process->dir, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *tasks = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *entry;
-	struct sut_err *err = NULL;
-
-	if (!tasks)
-		return sut_err(SUT_E_GONE, "process %d has exited", tracer->process->pid);
-	fd = -1; // the stream owns it now
-	while (!err && (entry = readdir(tasks))) {
-		pid_t tid = atoi(entry->d_name);
-		if (tid > 0 && !find_thread(tracer, tid))
-			err = seize_thread(tracer, tid);
-	}
-	closedir(tasks);
-	return err;
 }
 
 static void set_regs(struct sut_thread *thread)
@@ -323,6 +177,10 @@ static bool take_report(struct sut_tracer *tracer, struct sut_thread *thread, in
 			let_go(thread, 0);
 		return was_asked;
 	}
+	if (event == PTRACE_EVENT_EXEC && sut_roster_is_sharer(tracer, thread->tid)) {
+		sut_roster_leave(tracer, thread);
+		return false;
+	}
 	if (event == PTRACE_EVENT_EXEC)
 		tracer->has_execed = true;
 	if (event || sig == (SIGTRAP | 0x80))
@@ -377,17 +235,6 @@ static void interrupt(struct sut_thread *thread)
 	// Otherwise it is dying, and its exit is reported.
 }
 
-// Threads of the process as the kernel counts them, which is much cheaper than
-// to list them: the task directory has a link for each (proc(5)).
-static size_t count_tasks(const struct sut_tracer *tracer)
-{
-	struct stat st;
-
-	if (fstatat(tracer->process->dir, "task", &st, 0) < 0 || st.st_nlink < 2)
-		return 0;
-	return st.st_nlink - 2;
-}
-
 // Is every thread that the kernel counts known and stopped (or no user thread)?
 static bool is_all_stopped(const struct sut_tracer *tracer)
 {
@@ -396,7 +243,7 @@ static bool is_all_stopped(const struct sut_tracer *tracer)
 	for (size_t i = 0; i < tracer->n_threads; i++)
 		n += tracer->threads[i].state == SUT_THREAD_STOPPED ||
 		     tracer->threads[i].state == SUT_THREAD_KERNEL;
-	return n == count_tasks(tracer);
+	return n == sut_roster_count(tracer);
 }
 
 // Interrupt all first, then collect: on busy machines this is faster by orders
@@ -465,7 +312,7 @@ struct sut_err *sut_tracer_stop_one(struct sut_tracer *tracer, struct sut_thread
 struct sut_err *sut_tracer_adopt(struct sut_tracer *tracer, pid_t tid)
 {
 	static const uint64_t patience = 1000000000; // ns
-	struct sut_err *err = add_thread(tracer, tid, SUT_THREAD_RUNNING);
+	struct sut_err *err = sut_roster_add(tracer, tid, SUT_THREAD_RUNNING);
 
 	if (err)
 		return err;
@@ -478,14 +325,15 @@ struct sut_err *sut_tracer_adopt(struct sut_tracer *tracer, pid_t tid)
 	return NULL;
 }
 
-// A thread that sleeps in the kernel has made its call again: on its way there
-// it was running.
+// A thread that sleeps in a call has made it again: on its way there it was running.
+// "-1" is a thread that is stopped outside of any call, by a signal that we are about
+// to be told of.
 static bool has_settled(const struct sut_tracer *tracer, const struct sut_thread *thread)
 {
 	char text[256];
 
-	read_thread_file(tracer, thread->tid, "syscall", text, sizeof(text));
-	return strncmp(text, "running", strlen("running")) != 0;
+	sut_roster_read(tracer, thread->tid, "syscall", text, sizeof(text));
+	return text[0] == 0 || (text[0] >= '0' && text[0] <= '9');
 }
 
 static bool is_settled(struct sut_tracer *tracer)
@@ -511,7 +359,7 @@ void sut_tracer_attend(struct sut_tracer *tracer, uint64_t until, bool settle)
 	for (;;) {
 		int status;
 		pid_t tid = waitpid(-1, &status, __WALL | WNOHANG);
-		struct sut_thread *thread = tid > 0 ? find_thread(tracer, tid) : NULL;
+		struct sut_thread *thread = tid > 0 ? sut_roster_find(tracer, tid) : NULL;
 		if (thread) {
 			// A stop that was asked for and came too late: go on.
 			if (take_report(tracer, thread, status))

@@ -67,6 +67,10 @@ struct sut_tracer {
 	struct sut_thread *threads;
 	size_t n_threads;
 	size_t capacity; /**< Private. */
+	/** Processes that share its memory without being of its thread group: their
+	 *  threads are in the table too. Owned. */
+	struct sut_process *sharers;
+	size_t n_sharers;
 	bool is_hurried;  /**< Private: we run with real-time priority. */
 	bool has_execed; /**< The process has become another program. */
 };
@@ -86,6 +90,9 @@ struct sut_stop {
 
 /** Monotonic time in nanoseconds. */
 uint64_t sut_now(void);
+
+/** Look for other processes that share the process's memory. */
+sut_check struct sut_err *sut_tracer_find_sharers(struct sut_tracer *tracer);
 
 /** Seize every thread of the process that is not seized yet. SUT_E_DENIED without
  *  permission; SUT_E_UNSUPPORTED when somebody else traces a thread. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -35,6 +36,32 @@ static void prepare(void)
 	signal(SIGTERM, SIG_DFL);
 }
 
+/** What the working thread does. */
+struct job {
+	sut_worker_fn work;
+	void *context;
+	json_t *result;
+};
+
+static void *do_job(void *argument)
+{
+	struct job *job = argument;
+
+	job->result = job->work(job->context);
+	return NULL;
+}
+
+// The work is done by a thread of its own. When that ends, the kernel lets go of its
+// tracees at once; when a process ends, only after all of its memory is torn down,
+// and a signal that comes meanwhile, though the target ignores it, would still wake
+// a sleeper.
+static bool run(struct job *job)
+{
+	pthread_t thread;
+
+	return pthread_create(&thread, NULL, do_job, job) == 0 && pthread_join(thread, NULL) == 0;
+}
+
 static int send_result(int fd, json_t *result)
 {
 	_cleanup_free_ char *text = result ? json_dumps(result, JSON_COMPACT) : NULL;
@@ -58,9 +85,10 @@ struct sut_err *sut_worker_start(sut_worker_fn work, void *context, struct sut_w
 		return sut_err_os(errno, "pipe");
 	pid_t pid = fork();
 	if (pid == 0) {
+		struct job job = { .work = work, .context = context };
 		prepare();
 		close(ends[0]);
-		_exit(send_result(ends[1], work(context)));
+		_exit(run(&job) ? send_result(ends[1], job.result) : 1);
 	}
 	int os_errno = errno;
 	close(ends[1]);

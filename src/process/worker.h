@@ -6,7 +6,8 @@
  *
  * A worker is a forked child that works on one target and hands back one JSON
  * value. Why a process for each target:
- *   - when it ends, the kernel lets go of the target's threads without a stop;
+ *   - when it ends, the kernel lets go of the target's threads without a stop (it
+ *     works in a thread of its own, which ends first);
  *   - waiting for threads needs SIGCHLD for itself;
  *   - it is in a session of its own, so that Ctrl-C, a closed terminal or the
  *     death of the main process cannot end it in the middle of a change;

@@ -103,3 +103,20 @@ survives() {
 @test "another process that shares the memory" {
 	survives shared
 }
+
+@test "another process that shares the memory is stopped with the first" {
+	start_victim live-storm shared
+	sleep 0.2
+	other=$(pgrep -P "$pid")
+	run -0 "$suture" apply --pid "$pid" --json "$hotpatch"
+	[[ $(row outcome <<<"$output") == patched ]]
+	[[ $(row threads <<<"$output") == 4 ]] # three, and the other's one
+	run -0 "$suture" verify --pid "$other" "$hotpatch"
+	run -0 "$suture" apply --pid "$other" --json "$hotpatch"
+	[[ $output == *'"already"'* ]]
+	# Both at once: they are one memory, and one of the two runs does it.
+	run -0 "$suture" revert --pid "$pid" --pid "$other" --json "$hotpatch"
+	[[ $(json '[.processes[].outcome] | sort | join(" ")' <<<"$output") == "already reverted" ]]
+	[[ $(ask a) == 7 ]]
+	stop_victim
+}
