@@ -153,8 +153,8 @@ static bool search_index(const struct sut_cfi *cfi, uint64_t pc, uint64_t *fde_r
 		else
 			high = middle;
 	}
-	if (low == 0 || !sut_view_copy(cfi->hdr, cfi->index_off + (low - 1) * sizeof(entry),
-				       &entry, sizeof(entry)))
+	if (low == 0 || !sut_view_copy(cfi->hdr, cfi->index_off + (low - 1) * sizeof(entry), &entry,
+				       sizeof(entry)))
 		return false;
 	*fde_ret = cfi->hdr_at + entry.fde;
 	return true;
@@ -297,6 +297,12 @@ static bool advance(struct machine *m, uint64_t delta)
 	return true;
 }
 
+// What a damaged program multiplies may overflow: it wraps, and leads nowhere.
+static int64_t factored(uint64_t n, int64_t factor)
+{
+	return (int64_t)(n * (uint64_t)factor);
+}
+
 // Instructions that say where a register is.
 static bool run_register(struct machine *m, struct reader *r, uint8_t op)
 {
@@ -306,15 +312,15 @@ static bool run_register(struct machine *m, struct reader *r, uint8_t op)
 
 	switch (op) {
 	case DW_CFA_offset_extended:
-		return set_rule(m, reg, SUT_CFI_AT, take_uleb(r) * factor, none);
+		return set_rule(m, reg, SUT_CFI_AT, factored(take_uleb(r), factor), none);
 	case DW_CFA_offset_extended_sf:
-		return set_rule(m, reg, SUT_CFI_AT, take_sleb(r) * factor, none);
+		return set_rule(m, reg, SUT_CFI_AT, factored(take_sleb(r), factor), none);
 	case DW_CFA_GNU_negative_offset_extended:
-		return set_rule(m, reg, SUT_CFI_AT, -(int64_t)take_uleb(r) * factor, none);
+		return set_rule(m, reg, SUT_CFI_AT, factored(-take_uleb(r), factor), none);
 	case DW_CFA_val_offset:
-		return set_rule(m, reg, SUT_CFI_VALUE, take_uleb(r) * factor, none);
+		return set_rule(m, reg, SUT_CFI_VALUE, factored(take_uleb(r), factor), none);
 	case DW_CFA_val_offset_sf:
-		return set_rule(m, reg, SUT_CFI_VALUE, take_sleb(r) * factor, none);
+		return set_rule(m, reg, SUT_CFI_VALUE, factored(take_sleb(r), factor), none);
 	case DW_CFA_restore_extended:
 		return restore_rule(m, reg);
 	case DW_CFA_undefined:
@@ -330,7 +336,7 @@ static bool run_register(struct machine *m, struct reader *r, uint8_t op)
 	case DW_CFA_def_cfa:
 		return set_cfa(m, reg, take_uleb(r));
 	case DW_CFA_def_cfa_sf:
-		return set_cfa(m, reg, take_sleb(r) * factor);
+		return set_cfa(m, reg, factored(take_sleb(r), factor));
 	case DW_CFA_def_cfa_register:
 		return set_cfa(m, reg, m->row.cfa_off);
 	default:
@@ -360,7 +366,7 @@ static bool run_other(struct machine *m, struct reader *r, uint8_t op)
 		m->row.cfa_off = take_uleb(r);
 		return true;
 	case DW_CFA_def_cfa_offset_sf:
-		m->row.cfa_off = take_sleb(r) * m->cie->data_factor;
+		m->row.cfa_off = factored(take_sleb(r), m->cie->data_factor);
 		return true;
 	case DW_CFA_def_cfa_expression:
 		m->row.cfa = (struct sut_cfi_rule){ .kind = SUT_CFI_VALUE_EXPR,
@@ -387,8 +393,8 @@ static bool run(struct machine *m, struct reader *r)
 			is_done = advance(m, low);
 			break;
 		case DW_CFA_offset:
-			is_done = set_rule(m, low, SUT_CFI_AT, take_uleb(r) * m->cie->data_factor,
-					   none);
+			is_done = set_rule(m, low, SUT_CFI_AT,
+					   factored(take_uleb(r), m->cie->data_factor), none);
 			break;
 		case DW_CFA_restore:
 			is_done = restore_rule(m, low);
