@@ -135,12 +135,32 @@ static void align(struct sut_pair *pair, struct grid *g, size_t *n_added)
 	}
 }
 
+// Can something beside a call lead to the fragment: a pointer that was taken, perhaps
+// stored where no comparison sees it?
+static bool is_pointed_to(const struct sut_program *p, const struct sut_frag *frag)
+{
+	for (size_t i = 0; i < p->image->n_relocs; i++)
+		if (!p->image->relocs[i].symbol &&
+		    (uint64_t)p->image->relocs[i].addend == frag->start)
+			return true;
+	for (size_t i = 0; i < p->n_refs; i++)
+		if (p->refs[i].target == frag->start &&
+		    (p->refs[i].kind == SUT_REF_MEMORY || p->refs[i].kind == SUT_REF_ABSOLUTE))
+			return true;
+	return frag->is_named;
+}
+
 static struct sut_err *match_window(struct sut_pair *pair, struct window w, enum evidence evidence,
 				    size_t *n_added)
 {
 	_cleanup_(grid_deinit) struct grid g = { 0 };
 	struct sut_err *err = grid_init(pair, w, evidence, &g);
 
+	// A wrong match of what only calls lead to shows in the callers; a stored pointer
+	// would lead from one function into another.
+	if (!err && g.n_old && evidence == EVIDENCE_LONE &&
+	    is_pointed_to(pair->old, &pair->old->frags[g.old[0]]))
+		return NULL;
 	if (!err && g.n_old)
 		align(pair, &g, n_added);
 	return err;
