@@ -121,37 +121,6 @@ scenario() {
 	same_processes "${pids[@]}"
 }
 
-# transplant NAME OLD NEW [OPTION]...: the stress test of the builder. OLD and NEW
-# are programs or libraries of the two trees. Every function that can be moved
-# goes onto the old build's data, not only those that changed; what is always on a
-# stack, an event loop, is left out when `apply` names it. OPTIONs are for build.
-transplant() {
-	local name=$1 old=$2 new=$3 pids hotpatch blocker left=() tries=0
-	shift 3
-	server_start reference "$work/new"
-	ask reference new
-	server_start target "$work/old"
-	ask target old
-	mapfile -t pids < <(server_pids target)
-	while :; do
-		hotpatch_build "$old" "$new" "$work/every" --every-function "$@" "${left[@]}"
-		hotpatch=$(hotpatch_of "$work/every" "$old") || return
-		! suture_do apply "$hotpatch" "${pids[@]}" --timeout 2 2>/dev/null || break
-		blocker=$(sed -nE 's/.* (will return into|is running) ([^ ;]+).*/\2/p' "$work/apply.said" | head -n 1)
-		grep -q ' busy ' "$work/apply.said" && ((++tries <= 40)) || fail "$(<"$work/apply.said")" || return
-		[[ ! $blocker ]] || left+=(--leave "$blocker")
-		suture_do revert "$hotpatch" "${pids[@]}" 2>/dev/null || true
-	done
-	note "$name: $(jq -r '.files[0].functions | "\(.changed) of \(.total)"' "$work/every/report.json") functions are the new ones; left, as always on a stack: $((${#left[@]} / 2))"
-	ask target patched
-	same_answers "with every function replaced, it must answer as the new package" new patched
-	suture_do verify "$hotpatch" "${pids[@]}"
-	suture_do revert "$hotpatch" "${pids[@]}"
-	ask target reverted
-	same_answers "reverted, it must answer as the old package" old reverted
-	same_processes "${pids[@]}"
-}
-
 same_processes() { # PID...
 	local now
 	mapfile -t now < <(server_pids target)
