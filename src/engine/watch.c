@@ -257,12 +257,13 @@ static struct sut_err *tend(struct run *run)
 		}
 		if (err || job->kind != JOB_START || job->opening.fd < 0)
 			continue;
+		pid_t follower = sut_worker_thread(&job->worker);
 		if (now - job->since > max_wait) {
 			missed(run, job->pid, "it could not be seized in time");
 			err = allow(run, &job->opening);
-		} else if (now - job->since > millisecond &&
-			   sut_follow_is_blocked(job->worker.pid)) {
-			sut_follow_hasten(job->worker.pid, job->opening.tid);
+		} else if (now - job->since > millisecond && follower &&
+			   sut_follow_is_blocked(follower)) {
+			sut_follow_hasten(follower, job->opening.tid);
 			err = allow(run, &job->opening);
 		}
 	}

@@ -67,7 +67,7 @@ bool sut_follow_identify(const struct sut_follow *follow, int fd, uint64_t *dev,
 /** Does the process still have the file @p dev, @p inode open as descriptor @p fd? */
 bool sut_follow_has_open(const struct sut_follow *follow, int fd, uint64_t dev, uint64_t inode);
 
-/** In the process that answers the guard: does @p worker sleep in
+/** In the process that answers the guard: does thread @p worker sleep in
  *  sut_follow_seize(), because of that lock? */
 bool sut_follow_is_blocked(pid_t worker);
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/worker.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -98,6 +101,24 @@ struct sut_err *sut_worker_start(sut_worker_fn work, void *context, struct sut_w
 	}
 	*ret = (struct sut_worker){ .pid = pid, .pipe = ends[0] };
 	return NULL;
+}
+
+pid_t sut_worker_thread(const struct sut_worker *worker)
+{
+	char path[32];
+	const struct dirent *entry;
+	pid_t thread = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", worker->pid);
+	DIR *tasks = opendir(path);
+	while (tasks && thread == 0 && (entry = readdir(tasks))) {
+		pid_t tid = atoi(entry->d_name);
+		if (tid != worker->pid)
+			thread = tid;
+	}
+	if (tasks)
+		closedir(tasks);
+	return thread;
 }
 
 void sut_worker_cancel(const struct sut_worker *worker)

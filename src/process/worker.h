@@ -35,6 +35,9 @@ typedef json_t *(*sut_worker_fn)(void *context);
 sut_check struct sut_err *sut_worker_start(sut_worker_fn work, void *context,
 					   struct sut_worker *ret);
 
+/** The thread that does the work; 0 before it has begun and after it has ended. */
+pid_t sut_worker_thread(const struct sut_worker *worker);
+
 /** Ask a worker to back out at the next safe point. */
 void sut_worker_cancel(const struct sut_worker *worker);
 
