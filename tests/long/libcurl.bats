@@ -101,6 +101,6 @@ use_end() {
 	wait_port "$port_one"
 	wait_port "$port_two"
 	transplant libcurl "$work/old/$library" "$work/new/$library" \
-		--accept "layout=no handle lives" --accept "constants=no handle lives" \
-		--accept "allocation=no handle lives"
+		"layout=no handle lives" "constants=no handle lives" \
+		"allocation=no handle lives"
 }

@@ -110,6 +110,6 @@ use_end() {
 
 @test "libexpat with nearly every function replaced answers as the new package" {
 	transplant libexpat "$work/old/$library" "$work/new/$library" \
-		--accept "layout=no parser lives" --accept "constants=no parser lives" \
-		--accept 'data:data_281c0=the list of features that XML_GetFeatureList gives out'
+		"layout=no parser lives" "constants=no parser lives" \
+		'data:data_281c0=the list of features that XML_GetFeatureList gives out'
 }
