@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/ui.h"
+#include "engine/frames.h"
 #include "patch/patch.h"
 
 static struct sut_err *add_pid(struct sut_crew_options *options, const char *text)
@@ -168,10 +169,10 @@ static struct sut_err *print_json(const struct sut_row *rows, size_t n, size_t n
 static struct sut_err *print_table(const struct sut_row *rows, size_t n)
 {
 	static const struct sut_column columns[] = {
-		{ "PID", SUT_COLUMN_NUMBER },	  { "PROCESS", SUT_COLUMN_TEXT },
-		{ "RESULT", SUT_COLUMN_TEXT },	  { "THREADS", SUT_COLUMN_NUMBER },
-		{ "TRIES", SUT_COLUMN_NUMBER },	  { "PAUSE MS", SUT_COLUMN_NUMBER },
-		{ "REASON", SUT_COLUMN_LONG },	  { NULL, 0 },
+		{ "PID", SUT_COLUMN_NUMBER },   { "PROCESS", SUT_COLUMN_TEXT },
+		{ "RESULT", SUT_COLUMN_TEXT },  { "THREADS", SUT_COLUMN_NUMBER },
+		{ "TRIES", SUT_COLUMN_NUMBER }, { "PAUSE MS", SUT_COLUMN_NUMBER },
+		{ "REASON", SUT_COLUMN_LONG },  { NULL, 0 },
 	};
 	_cleanup_(sut_table_freep) struct sut_table *table = NULL;
 	struct sut_err *err = sut_table_new(columns, &table);
@@ -185,14 +186,13 @@ static struct sut_err *print_table(const struct sut_row *rows, size_t n)
 			snprintf(pause, sizeof(pause), "%.3f", rows[i].pause / 1e6);
 		}
 		_cleanup_free_ char *reason = NULL;
-		const char *stack = rows[i].stack ? rows[i].stack : "";
-		if (asprintf(&reason, "%s%s%s", rows[i].reason ? rows[i].reason : "",
-			     *stack ? "; its stack: " : "", stack) < 0)
+		_cleanup_free_ char *stack = sut_frames_text(rows[i].blocker);
+		if (!stack || asprintf(&reason, "%s%s%s", rows[i].reason ? rows[i].reason : "",
+				       *stack ? "; its stack: " : "", stack) < 0)
 			return sut_err_nomem();
-		const char *cells[] = { pid,	 rows[i].name,
-					sut_outcome_name(rows[i].outcome),
-					threads, tries,
-					pause,	 reason };
+		const char *cells[] = { pid,     rows[i].name, sut_outcome_name(rows[i].outcome),
+					threads, tries,        pause,
+					reason };
 		err = sut_table_row(table, cells);
 	}
 	return err ? err : sut_table_print(table);

@@ -7,7 +7,7 @@
 static const char *const names[] = {
 	[SUT_OUTCOME_PATCHED] = "patched",   [SUT_OUTCOME_REVERTED] = "reverted",
 	[SUT_OUTCOME_VERIFIED] = "verified", [SUT_OUTCOME_ALREADY] = "already",
-	[SUT_OUTCOME_BUSY] = "busy",	     [SUT_OUTCOME_REFUSED] = "refused",
+	[SUT_OUTCOME_BUSY] = "busy",         [SUT_OUTCOME_REFUSED] = "refused",
 	[SUT_OUTCOME_DIFFERS] = "differs",   [SUT_OUTCOME_GONE] = "gone",
 	[SUT_OUTCOME_READY] = "ready",
 };
@@ -24,7 +24,7 @@ void sut_row_deinit(struct sut_row *row)
 	free(row->name);
 	free(row->reason);
 	free(row->hotpatches);
-	free(row->stack);
+	json_decref(row->blocker);
 	*row = (struct sut_row){ 0 };
 }
 
@@ -32,9 +32,9 @@ void sut_row_fail(struct sut_row *row, struct sut_err *err)
 {
 	if (!err)
 		return;
-	row->outcome = err->code == SUT_E_BUSY ? SUT_OUTCOME_BUSY :
-		       err->code == SUT_E_GONE ? SUT_OUTCOME_GONE :
-						 SUT_OUTCOME_REFUSED;
+	row->outcome = err->code == SUT_E_BUSY   ? SUT_OUTCOME_BUSY
+		       : err->code == SUT_E_GONE ? SUT_OUTCOME_GONE
+						 : SUT_OUTCOME_REFUSED;
 	free(row->reason);
 	row->reason = strdup(err->msg);
 	sut_err_free(err);
@@ -47,11 +47,12 @@ static const char *text(const char *string)
 
 json_t *sut_row_to_json(const struct sut_row *row)
 {
-	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:f, s:f}", "pid", (int)row->pid,
-			 "name", text(row->name), "outcome", names[row->outcome], "reason",
-			 text(row->reason), "stack", text(row->stack), "hotpatches", text(row->hotpatches), "threads",
-			 (json_int_t)row->n_threads, "tries", (json_int_t)row->n_tries, "pause_us",
-			 row->pause / 1000.0, "place_us", row->place / 1000.0);
+	return json_pack("{s:i, s:s, s:s, s:s, s:O?, s:s, s:I, s:I, s:f, s:f}", "pid",
+			 (int)row->pid, "name", text(row->name), "outcome", names[row->outcome],
+			 "reason", text(row->reason), "blocker", row->blocker, "hotpatches",
+			 text(row->hotpatches), "threads", (json_int_t)row->n_threads, "tries",
+			 (json_int_t)row->n_tries, "pause_us", row->pause / 1000.0, "place_us",
+			 row->place / 1000.0);
 }
 
 static bool read_outcome(const char *name, enum sut_outcome *ret)
@@ -67,28 +68,29 @@ static bool read_outcome(const char *name, enum sut_outcome *ret)
 
 struct sut_err *sut_row_from_json(const json_t *json, struct sut_row *ret)
 {
-	const char *name, *outcome, *reason, *hotpatches, *stack;
+	const char *name, *outcome, *reason, *hotpatches;
 	json_int_t threads, tries;
+	json_t *blocker;
 	double pause, place;
 	int pid;
 	struct sut_row row = { 0 };
 
-	if (json_unpack((json_t *)json, "{s:i, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:F, s:F}", "pid",
-			&pid, "name", &name, "outcome", &outcome, "reason", &reason, "stack", &stack, "hotpatches",
-			&hotpatches, "threads", &threads, "tries", &tries, "pause_us", &pause,
-			"place_us", &place) < 0 ||
+	if (json_unpack((json_t *)json, "{s:i, s:s, s:s, s:s, s:o, s:s, s:I, s:I, s:F, s:F}", "pid",
+			&pid, "name", &name, "outcome", &outcome, "reason", &reason, "blocker",
+			&blocker, "hotpatches", &hotpatches, "threads", &threads, "tries", &tries,
+			"pause_us", &pause, "place_us", &place) < 0 ||
 	    !read_outcome(outcome, &row.outcome))
 		return sut_err(SUT_E_FORMAT, "a worker's answer is malformed");
 	row.pid = pid;
 	row.name = strdup(name);
 	row.reason = strdup(reason);
 	row.hotpatches = strdup(hotpatches);
-	row.stack = strdup(stack);
+	row.blocker = json_is_object(blocker) ? json_incref(blocker) : NULL;
 	row.n_threads = threads;
 	row.n_tries = tries;
 	row.pause = pause * 1000;
 	row.place = place * 1000;
-	if (!row.name || !row.reason || !row.hotpatches || !row.stack) {
+	if (!row.name || !row.reason || !row.hotpatches) {
 		sut_row_deinit(&row);
 		return sut_err_nomem();
 	}

@@ -32,9 +32,9 @@ struct sut_row {
 	pid_t pid;
 	char *name; /**< The process's name. */
 	enum sut_outcome outcome;
-	char *reason;    /**< A sentence; "" when there is nothing to say. */
+	char *reason;     /**< A sentence; "" when there is nothing to say. */
 	char *hotpatches; /**< Names, joined by ", ". */
-	char *stack;     /**< Of the thread in the way, "" otherwise. */
+	json_t *blocker;  /**< The thread in the way (sut_blocker_describe()); NULL: none. */
 	size_t n_threads; /**< That were stopped. */
 	size_t n_tries;
 	uint64_t pause; /**< Longest time from a first interrupt to the last continue, ns. */

@@ -7,14 +7,15 @@
 
 TEST(row, survives_the_way_from_a_worker)
 {
-	char name[] = "a \"name\"", reason[] = "why", hotpatches[] = "one, two", stack[] = "a < b";
+	char name[] = "a \"name\"", reason[] = "why", hotpatches[] = "one, two";
+	json_t *blocker = json_pack("{s:i}", "tid", 43);
 	const struct sut_row row = {
 		.pid = 42,
 		.name = name,
 		.outcome = SUT_OUTCOME_BUSY,
 		.reason = reason,
 		.hotpatches = hotpatches,
-		.stack = stack,
+		.blocker = blocker,
 		.n_threads = 7,
 		.n_tries = 3,
 		.pause = 1500,
@@ -26,13 +27,14 @@ TEST(row, survives_the_way_from_a_worker)
 	EXPECT_OK(sut_row_from_json(json, &back));
 	EXPECT(back.pid == 42 && back.outcome == SUT_OUTCOME_BUSY && back.n_threads == 7);
 	EXPECT(back.n_tries == 3 && back.pause == 1500 && back.place == 2500);
-	EXPECT(strcmp(back.name, name) == 0 && strcmp(back.stack, stack) == 0);
+	EXPECT(strcmp(back.name, name) == 0 && json_equal(back.blocker, blocker));
 	sut_row_deinit(&back);
 	json_object_set_new(json, "outcome", json_string("splendid"));
 	EXPECT_ERR(sut_row_from_json(json, &back), SUT_E_FORMAT, "malformed");
 	json_object_del(json, "outcome");
 	EXPECT_ERR(sut_row_from_json(json, &back), SUT_E_FORMAT, "malformed");
 	json_decref(json);
+	json_decref(blocker);
 }
 
 TEST(row, tells_errors_apart)

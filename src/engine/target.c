@@ -46,8 +46,7 @@ static struct sut_err *lock(struct sut_target *t, uint64_t deadline)
 	pid_t last = 0;
 
 	for (size_t n = 0; n <= t->tracer.n_sharers && !err; n++) {
-		const struct sut_process *next = t->now.process.pid > last ? &t->now.process :
-									     NULL;
+		const struct sut_process *next = t->now.process.pid > last ? &t->now.process : NULL;
 		for (size_t i = 0; i < t->tracer.n_sharers; i++) {
 			const struct sut_process *sharer = &t->tracer.sharers[i];
 			if (sharer->pid > last && (!next || sharer->pid < next->pid))
@@ -93,8 +92,8 @@ static struct sut_err *try_thread(struct sut_target *t, struct sut_thread *threa
 				  struct sut_thread **best, int *best_fitness)
 {
 	bool is_stopped = false;
-	struct sut_err *err = sut_tracer_stop_one(&t->tracer, thread,
-						  sut_now() + 100 * millisecond, &is_stopped);
+	struct sut_err *err =
+		sut_tracer_stop_one(&t->tracer, thread, sut_now() + 100 * millisecond, &is_stopped);
 
 	if (err || !is_stopped)
 		return err;
@@ -126,8 +125,7 @@ static struct sut_err *choose_thread(struct sut_target *t, struct sut_thread **r
 		if (tracer->threads[i].state != SUT_THREAD_RUNNING &&
 		    tracer->threads[i].state != SUT_THREAD_STOPPED)
 			continue;
-		struct sut_err *err =
-			try_thread(t, &tracer->threads[i], &best, &best_fitness);
+		struct sut_err *err = try_thread(t, &tracer->threads[i], &best, &best_fitness);
 		if (err)
 			return err;
 	}
@@ -191,8 +189,7 @@ static struct sut_err *check_leftovers(struct sut_target *t, size_t *n_leftovers
 		size_t n;
 		if (!is_leftover(trace))
 			continue;
-		struct sut_err *err =
-			sut_redirect_count(&t->traces, trace, &t->now.process, &n);
+		struct sut_err *err = sut_redirect_count(&t->traces, trace, &t->now.process, &n);
 		if (err)
 			return err;
 		if (n)
@@ -265,7 +262,10 @@ struct sut_err *sut_target_switch(struct sut_target *t, struct sut_switch *s, ui
 		story.n_threads = result.n_threads;
 		story.is_cancelled = sut_worker_is_cancelled();
 		uint64_t until = sut_now() + wait;
-		if (story.is_done || story.is_cancelled || until > deadline)
+		// However short the time: one try with frames unwound, which tell a stale
+		// word from a return address, and whose they are.
+		bool is_told = unwinder || !result.is_stopped;
+		if (story.is_done || story.is_cancelled || (until > deadline && is_told))
 			break;
 		sut_tracer_attend(&t->tracer, until, false);
 		wait = next_wait(wait);
@@ -295,11 +295,9 @@ struct sut_err *sut_target_tell(struct sut_target *target, const struct sut_swit
 	row->pause = story->pause;
 	if (story->is_done)
 		return NULL;
-	if (story->blocker.n_pcs) {
-		struct sut_err *err = sut_frames_describe(&target->now, story->blocker.pcs,
-							  story->blocker.n_pcs, &row->stack);
-		if (err)
-			return err;
-	}
-	return sut_switch_story_error(story);
+	struct sut_err *err = NULL;
+	if (story->blocker.tid)
+		err = sut_blocker_describe(&target->now, &target->traces, &story->blocker,
+					   &row->blocker);
+	return err ? err : sut_switch_story_error(story);
 }

@@ -13,6 +13,12 @@
  * The stack's words below the stack pointer are not looked at: nothing returns
  * through them, and they are full of addresses of calls that have ended.
  *
+ * A thread may be on more than one stack: a signal's handler on an alternate one,
+ * anywhere, even inside the thread's own; a coroutine on memory that the program
+ * has chosen. The frame that the kernel writes for a handler tells where the
+ * interrupted stack goes on; and of a thread that has left its own stack all of
+ * that is looked at.
+ *
  * What no walk can see, and docs/safety.md discusses: coroutines that no thread
  * is running at the moment, and jump buffers that point into an older frame.
  */
@@ -52,9 +58,10 @@ struct sut_blocker {
 	char function[128]; /**< The first range that was met, by name. */
 	bool is_inside;     /**< It is executing the function now. */
 	bool is_certain;    /**< Unwinding agrees; otherwise the word may be stale. */
-	uint64_t pcs[16];   /**< The thread's frames, innermost first, when it was
-				 unwound. */
+	uint64_t pcs[32];   /**< The thread's frames, innermost first, when it was
+				 unwound: as many as fit. */
 	size_t n_pcs;
+	size_t n_frames; /**< That it has. */
 };
 
 /** Ask it of all stopped threads of @p tracer. @p blocker is written when @p ret

@@ -25,6 +25,7 @@ busy_until_released() {
 	[[ $(row outcome <<<"$output") == busy ]]
 	[[ $(row tries <<<"$output") -gt 2 ]]
 	[[ $(row reason <<<"$output") =~ $2 ]]
+	[[ $(row 'blocker.frames[].name' <<<"$output") == *"${3-answer}"* ]]
 	[[ $(ask a) == "7 7" ]]
 	[[ $(ask r) == ok ]]
 	run -0 "$suture" apply --pid "$pid" --json "$hotpatch"
@@ -61,8 +62,37 @@ never_busy() {
 	busy_until_released running "is running answer"
 }
 
+@test "a function that called from its cold part is busy, and named by it" {
+	[[ $(nm "$built/live-frames") == *" answer_cold.cold"* ]]
+	busy_until_released cold "will return into answer_cold" answer_cold.cold
+}
+
+@test "a function that runs its cold part is busy" {
+	busy_until_released spinning "is running answer_cold" answer_cold.cold
+}
+
+@test "a function that longjmp will come back to is busy" {
+	busy_until_released setjmp "will return into answer_jump" answer_jump
+}
+
+@test "a function interrupted by a handler on a stack inside of the thread's own is busy" {
+	busy_until_released inside "will return into answer"
+}
+
+@test "a function on a stack that the program has made is busy" {
+	busy_until_released coroutine "will return into answer"
+}
+
+@test "a function that has left for a stack that the program has made is busy" {
+	busy_until_released beside "will return into answer" ""
+}
+
+@test "a function on such a stack, interrupted by a handler on another, is busy" {
+	busy_until_released both "will return into answer"
+}
+
 @test "a function whose return address vfork keeps in a register is busy" {
-	busy_until_released vfork "."
+	busy_until_released vfork "." ""
 }
 
 @test "what a function left on a stack does not block" {
@@ -75,4 +105,42 @@ never_busy() {
 
 @test "a function that was left by longjmp does not block" {
 	never_busy jump
+}
+
+@test "who is busy is told with thread, function and stack" {
+	start_victim live-frames deep
+	run -5 "$suture" apply --pid "$pid" --timeout 0.1 --json "$hotpatch"
+	[[ -d /proc/$pid/task/$(row blocker.tid <<<"$output") ]]
+	[[ $(row blocker.thread <<<"$output") == live-frames ]]
+	[[ $(row blocker.function <<<"$output") == answer ]]
+	[[ $(row 'blocker | "\(.running) \(.certain)"' <<<"$output") == "false true" ]]
+	[[ $(row blocker.depth <<<"$output") -gt 10000 ]]
+	[[ $(row 'blocker.frames | length' <<<"$output") == 32 ]]
+	[[ $(row 'blocker.frames[] | "\(.module) \(.name)"' <<<"$output") == *"live-frames answer"*"live-frames deeper"* ]]
+	run -5 "$suture" apply --pid "$pid" --timeout 0.1 "$hotpatch"
+	[[ $output == *"will return into answer; its stack: "*" < helper+0x"*" < answer+0x"*" < deeper"*" times) < ..."* ]]
+	stop_victim
+}
+
+@test "a stack is told by module and offset where there are no symbols" {
+	strip -o "$BATS_TEST_TMPDIR/live-frames" "$built/live-frames"
+	at=$(nm "$built/live-frames" | awk '$3 == "answer" { print $1 }')
+	built=$BATS_TEST_TMPDIR start_victim live-frames callee
+	run -5 "$suture" apply --pid "$pid" --timeout 0.1 "$hotpatch"
+	[[ $output =~ " live-frames+0x"([0-9a-f]+)" < live-frames+0x"([0-9a-f]+)" < libc" ]]
+	[[ $((0x${BASH_REMATCH[1]} - 0x$at)) -gt 0 ]]
+	[[ $((0x${BASH_REMATCH[1]} - 0x$at)) -lt 64 ]]
+	stop_victim
+}
+
+@test "without any time to wait there are two tries, the second with frames" {
+	start_victim live-frames stale
+	run -0 "$suture" apply --pid "$pid" --timeout 0 --json "$hotpatch"
+	[[ $(row outcome <<<"$output") == patched ]]
+	stop_victim
+	start_victim live-frames callee
+	run -5 "$suture" apply --pid "$pid" --timeout 0 --json "$hotpatch"
+	[[ $(row tries <<<"$output") == 2 ]]
+	[[ $(row 'blocker.frames[].name' <<<"$output") == *answer* ]]
+	stop_victim
 }

@@ -79,10 +79,10 @@ states() {
 	[[ $(ask t) == ok ]]
 	run -5 "$suture" apply --pid "$pid" --timeout 0.3 --json "$second"
 	[[ $(row reason <<<"$output") =~ "will return into" ]]
-	[[ $(states) == "applied 2" ]]
+	[[ $(states) == "applied 4" ]]
 	run -5 "$suture" revert --pid "$pid" --timeout 0.3 --json "$first"
 	[[ $(row reason <<<"$output") =~ "will return into" ]]
-	[[ $(states) == "applied 2" ]]
+	[[ $(states) == "applied 4" ]]
 	[[ $(ask r) == ok ]]
 	run -0 "$suture" apply --pid "$pid" --json "$second"
 	[[ $(ask a) == "99 7" ]]
