@@ -36,6 +36,7 @@ enum sut_link_kind {
 	SUT_LINK_POINTER, /**< A word with the address of new address `value`. */
 	SUT_LINK_STUB,  /**< A jump to that import. With `value`: through the old
 			 *  slot at that old address. */
+	SUT_LINK_IMPORT, /**< The address of the import `reloc` names: a word in data. */
 };
 
 /** The answer. */
@@ -43,7 +44,7 @@ struct sut_link {
 	enum sut_link_kind kind;
 	uint64_t value;
 	uint32_t index;                /**< FRAG: new fragment. */
-	const struct sut_reloc *reloc; /**< SLOT, STUB: the new image's. Borrowed. */
+	const struct sut_reloc *reloc; /**< SLOT, STUB, IMPORT: the new image's. Borrowed. */
 	bool is_between; /**< OLD: taken from the neighbours' agreement. */
 	const char *why; /**< NONE: one clause for a person. Static. */
 };

@@ -13,10 +13,6 @@
 #include "diff/reason.h"
 #include "engine/compose.h"
 
-/** Read-only objects whose length nothing tells are copied with what follows, up
- *  to this size: a table may be longer than up to the next address in use. */
-static const uint64_t generous_size = 1024;
-
 /** Fragments of one unit that are not further apart stay at their distance. */
 static const uint64_t run_gap = 64;
 
@@ -40,271 +36,6 @@ void sut_composer_queue(struct sut_composer *c, uint32_t unit)
 		return;
 	c->is_queued[unit] = true;
 	c->queue[c->n_queue++] = unit;
-}
-
-const struct sut_block *sut_composer_block_at(const struct sut_composer *c, uint64_t vaddr)
-{
-	const struct sut_block *edge = NULL;
-
-	for (size_t i = 0; i < c->n_blocks; i++) {
-		if (vaddr >= c->blocks[i].start && vaddr < c->blocks[i].end)
-			return &c->blocks[i];
-		if (vaddr == c->blocks[i].end)
-			edge = &c->blocks[i];
-	}
-	return edge;
-}
-
-static uint64_t section_end(const struct sut_composer *c, uint64_t vaddr)
-{
-	const struct sut_section *s = sut_image_section_at(c->new->image, vaddr);
-
-	return s ? s->vaddr + s->size : vaddr;
-}
-
-// How much of the data at vaddr must travel.
-static uint64_t block_end(const struct sut_composer *c, uint64_t vaddr,
-			  enum sut_payload_part part, struct sut_user user)
-{
-	uint64_t limit = section_end(c, vaddr);
-	uint64_t end = sut_program_next_target(c->new, vaddr);
-	const char *text;
-
-	if (end > limit)
-		end = limit;
-	if (part != SUT_PART_RODATA)
-		return end;
-	if (user.access)
-		return vaddr + user.access < limit ? vaddr + user.access : limit;
-	text = sut_rodata_text(c->new->image, vaddr);
-	uint64_t least = text ? strlen(text) + 1 : generous_size;
-	if (text && end > vaddr + generous_size)
-		end = vaddr + generous_size;
-	if (end < vaddr + least)
-		end = vaddr + least;
-	return end < limit ? end : limit;
-}
-
-// Add [start, end), and merge it with the blocks that it overlaps or touches, so
-// that distances inside one object stay as they are.
-static struct sut_err *add_block(struct sut_composer *c, struct sut_block block,
-				 bool *is_new)
-{
-	*is_new = false;
-	for (size_t i = 0; i < c->n_blocks; i++) {
-		struct sut_block *b = &c->blocks[i];
-		if (b->part == block.part && b->start <= block.start && b->end >= block.end)
-			return NULL;
-	}
-	*is_new = true;
-	for (size_t i = 0; i < c->n_blocks;) {
-		struct sut_block *b = &c->blocks[i];
-		if (b->part != block.part || b->end < block.start || b->start > block.end) {
-			i++;
-			continue;
-		}
-		if (b->start < block.start)
-			block.start = b->start;
-		if (b->end > block.end)
-			block.end = b->end;
-		*b = c->blocks[--c->n_blocks];
-	}
-	struct sut_err *err = sut_array_grow(&c->blocks, c->n_blocks, &c->blocks_capacity,
-					     sizeof(block));
-	if (!err)
-		c->blocks[c->n_blocks++] = block;
-	return err;
-}
-
-static bool has_site_at(const struct sut_composer *c, enum sut_payload_part part,
-			uint64_t off)
-{
-	for (size_t i = 0; i < c->n_sites; i++)
-		if (c->sites[i].part == part && c->sites[i].off == off)
-			return true;
-	return false;
-}
-
-// Collect the pointers in [start, end) of the new image.
-static struct sut_err *follow(struct sut_composer *c, const struct sut_block *block)
-{
-	const struct sut_image *image = c->new->image;
-
-	for (size_t i = sut_image_reloc_from(image, block->start);
-	     i < image->n_relocs && image->relocs[i].vaddr < block->end; i++) {
-		const struct sut_reloc *r = &image->relocs[i];
-		struct sut_site site = {
-			.part = block->part,
-			.off = r->vaddr,
-			.size = 8,
-			.vaddr = r->addend,
-		};
-		char name[32];
-
-		if (has_site_at(c, block->part, r->vaddr))
-			continue;
-		snprintf(name, sizeof(name), "data_%lx", (unsigned long)r->vaddr);
-		if (r->type == R_X86_64_64 && r->symbol &&
-		    image->dynsyms[r->symbol].section != SHN_UNDEF) {
-			site.vaddr += image->dynsyms[r->symbol].vaddr;
-		} else if (r->type != R_X86_64_RELATIVE) {
-			struct sut_err *err = sut_reasons_add(
-				c->reasons, SUT_SEVERITY_REFUSAL, "unresolved", name,
-				"new data at 0x%lx needs relocation type %u, which a hotpatch "
-				"does not carry; install the update and restart",
-				(unsigned long)r->vaddr, r->type);
-			c->stats->n_unresolved++;
-			if (err)
-				return err;
-			continue;
-		}
-		struct sut_err *err = sut_composer_refer(
-			c, site, (struct sut_user){ SUT_NO_MATCH, 0 }, name);
-		if (err)
-			return err;
-	}
-	return NULL;
-}
-
-static struct sut_err *need_block(struct sut_composer *c, uint64_t vaddr,
-				  struct sut_user user)
-{
-	struct sut_place place;
-	struct sut_block block = { .start = vaddr };
-	bool is_new;
-
-	sut_place_find(c->new, vaddr, &place);
-	block.part = place.kind == SUT_PLACE_RELRO ? SUT_PART_RELRO :
-		     place.kind == SUT_PLACE_DATA  ? SUT_PART_DATA :
-		     place.kind == SUT_PLACE_BSS   ? SUT_PART_BSS :
-						     SUT_PART_RODATA;
-	block.end = block_end(c, vaddr, block.part, user);
-	struct sut_err *err = add_block(c, block, &is_new);
-	if (err || !is_new || block.part == SUT_PART_RODATA || block.part == SUT_PART_BSS)
-		return err;
-	return follow(c, &block);
-}
-
-static struct sut_err *need_table(struct sut_composer *c, uint64_t vaddr)
-{
-	for (size_t i = 0; i < c->n_tables; i++)
-		if (c->tables[i].table->vaddr == vaddr)
-			return NULL;
-	struct sut_err *err = sut_array_grow(&c->tables, c->n_tables, &c->tables_capacity,
-					     sizeof(*c->tables));
-	if (!err)
-		c->tables[c->n_tables++] = (struct sut_carried_table){
-			.table = sut_program_table_at(c->new, vaddr),
-		};
-	return err;
-}
-
-static bool same_import(const struct sut_composer *c, const struct sut_reloc *a,
-			const struct sut_reloc *b)
-{
-	const struct sut_symbol *s = sut_place_symbol(c->new, a);
-	const struct sut_symbol *t = sut_place_symbol(c->new, b);
-
-	return s == t && a->addend == b->addend;
-}
-
-static struct sut_err *need_word(struct sut_composer *c, const struct sut_reloc *import,
-				 uint64_t vaddr, size_t *ret)
-{
-	for (size_t i = 0; i < c->n_words; i++) {
-		const struct sut_got_word *w = &c->words[i];
-		if (import ? w->import && same_import(c, w->import, import) :
-			     !w->import && w->vaddr == vaddr) {
-			*ret = i;
-			return NULL;
-		}
-	}
-	struct sut_err *err = sut_array_grow(&c->words, c->n_words, &c->words_capacity,
-					     sizeof(*c->words));
-	if (err)
-		return err;
-	*ret = c->n_words;
-	c->words[c->n_words++] = (struct sut_got_word){ import, vaddr };
-	return NULL;
-}
-
-static struct sut_err *need_stub(struct sut_composer *c, const struct sut_link *link)
-{
-	struct sut_carried_stub stub = { .old_slot = link->value };
-	struct sut_err *err = NULL;
-
-	if (!stub.old_slot)
-		err = need_word(c, link->reloc, 0, &stub.word);
-	for (size_t i = 0; i < c->n_stubs && !err; i++)
-		if (c->stubs[i].old_slot == stub.old_slot && c->stubs[i].word == stub.word)
-			return NULL;
-	if (!err)
-		err = sut_array_grow(&c->stubs, c->n_stubs, &c->stubs_capacity,
-				     sizeof(stub));
-	if (!err)
-		c->stubs[c->n_stubs++] = stub;
-	return err;
-}
-
-static struct sut_err *need(struct sut_composer *c, const struct sut_link *link,
-			    struct sut_user user)
-{
-	size_t word;
-
-	switch (link->kind) {
-	case SUT_LINK_NONE:
-	case SUT_LINK_OLD:
-		return NULL;
-	case SUT_LINK_FRAG:
-		sut_composer_queue(c, c->new->frags[link->index].unit);
-		return NULL;
-	case SUT_LINK_TABLE:
-		return need_table(c, link->value);
-	case SUT_LINK_COPY:
-	case SUT_LINK_VARIABLE:
-		return need_block(c, link->value, user);
-	case SUT_LINK_SLOT:
-		return need_word(c, link->reloc, 0, &word);
-	case SUT_LINK_POINTER: {
-		struct sut_link pointee;
-		struct sut_err *err = need_word(c, NULL, link->value, &word);
-		if (err)
-			return err;
-		sut_resolve(c->resolver, link->value, (struct sut_user){ SUT_NO_MATCH, 0 },
-			    &pointee);
-		return need(c, &pointee, (struct sut_user){ SUT_NO_MATCH, 0 });
-	}
-	case SUT_LINK_STUB:
-		return need_stub(c, link);
-	}
-	return NULL;
-}
-
-struct sut_err *sut_composer_need(struct sut_composer *c, const struct sut_link *link)
-{
-	return need(c, link, (struct sut_user){ SUT_NO_MATCH, 0 });
-}
-
-struct sut_err *sut_composer_refer(struct sut_composer *c, struct sut_site site,
-				   struct sut_user user, const char *name)
-{
-	struct sut_err *err;
-
-	c->stats->n_references++;
-	sut_resolve(c->resolver, site.vaddr, user, &site.link);
-	if (site.link.kind == SUT_LINK_NONE) {
-		c->stats->n_unresolved++;
-		return sut_reasons_add(
-			c->reasons, SUT_SEVERITY_REFUSAL, "unresolved", name,
-			"the new code refers to 0x%lx, and the old build has nothing "
-			"that is surely the same: %s; install the update and restart",
-			(unsigned long)site.vaddr, site.link.why);
-	}
-	err = sut_array_grow(&c->sites, c->n_sites, &c->sites_capacity, sizeof(site));
-	if (err)
-		return err;
-	c->sites[c->n_sites++] = site;
-	return need(c, &site.link, user);
 }
 
 static uint32_t access_size(const struct sut_program *p, const struct sut_frag *frag,
@@ -405,8 +136,7 @@ static struct sut_err *place_frag(struct sut_composer *c, const struct sut_frag 
 	return NULL;
 }
 
-static struct sut_err *carry_frag(struct sut_composer *c, const struct sut_frag *before,
-				  uint32_t n)
+static struct sut_err *carry_frag(struct sut_composer *c, const struct sut_frag *before, uint32_t n)
 {
 	struct sut_buf *text = &c->parts[SUT_PART_TEXT];
 	const struct sut_frag *frag = &c->new->frags[n];
@@ -470,8 +200,10 @@ static struct sut_err *queue_replaced(struct sut_composer *c)
 static struct sut_err *compose(struct sut_composer *c)
 {
 	size_t n_replaced;
-	struct sut_err *err = queue_replaced(c);
+	struct sut_err *err = sut_composer_find_lsdas(c);
 
+	if (!err)
+		err = queue_replaced(c);
 	n_replaced = c->n_queue;
 	for (size_t i = 0; i < c->n_queue && !err; i++)
 		err = carry_unit(c, c->queue[i]);
@@ -496,6 +228,14 @@ static void composer_deinit(struct sut_composer *c)
 	free(c->tables);
 	free(c->words);
 	free(c->stubs);
+	free(c->lsdas);
+	sut_index_deinit(&c->word_site_index);
+	sut_index_deinit(&c->block_index);
+	sut_index_deinit(&c->table_index);
+	sut_index_deinit(&c->word_index);
+	sut_index_deinit(&c->stub_index);
+	sut_index_deinit(&c->symbol_index);
+	sut_index_deinit(&c->cie_index);
 	for (size_t i = 0; i < SUT_N_PARTS; i++)
 		sut_buf_deinit(&c->parts[i]);
 	sut_patch_deinit(&c->patch);

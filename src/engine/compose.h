@@ -34,7 +34,7 @@ struct sut_resolver;
 struct sut_compose_stats {
 	size_t n_references; /**< Of the carried code and data. */
 	size_t n_unresolved;
-	size_t n_added;      /**< New functions that travel. */
+	size_t n_added; /**< New functions that travel. */
 };
 
 /**
@@ -42,9 +42,8 @@ struct sut_compose_stats {
  * unit). What does not resolve, and entries that take no jump, become refusals in
  * @p reasons; the payload is then not usable. @p ret gets everything but meta.
  */
-sut_check struct sut_err *sut_compose(const struct sut_resolver *resolver,
-				      const bool *replaced, struct sut_reasons *reasons,
-				      struct sut_compose_stats *stats,
+sut_check struct sut_err *sut_compose(const struct sut_resolver *resolver, const bool *replaced,
+				      struct sut_reasons *reasons, struct sut_compose_stats *stats,
 				      struct sut_patch *ret);
 
 /** May old unit @p u be replaced at all: does every entry take a jump, and does all

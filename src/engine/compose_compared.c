@@ -56,9 +56,9 @@ static bool refers_into(const struct sut_program *p, uint32_t u, uint64_t low, u
 
 /** What an address may be the end of. */
 enum end {
-	END_OF_NOTHING,   /**< Of nothing that this unit uses. */
-	END_TOGETHER,     /**< Of an object that moved, or travels, with it. */
-	END_TORN,         /**< Of an object that went elsewhere. */
+	END_OF_NOTHING, /**< Of nothing that this unit uses. */
+	END_TOGETHER,   /**< Of an object that moved, or travels, with it. */
+	END_TORN,       /**< Of an object that went elsewhere. */
 };
 
 static bool is_text(const struct sut_composer *c, uint64_t vaddr)
@@ -66,8 +66,8 @@ static bool is_text(const struct sut_composer *c, uint64_t vaddr)
 	return sut_rodata_text(c->new->image, vaddr) != NULL;
 }
 
-static enum end find_end(const struct sut_composer *c, const struct sut_frag *frag,
-			 uint64_t vaddr, const struct sut_link *link)
+static enum end find_end(const struct sut_composer *c, const struct sut_frag *frag, uint64_t vaddr,
+			 const struct sut_link *link)
 {
 	struct sut_user user = { frag->unit, 0 };
 	struct sut_link below;
@@ -82,9 +82,9 @@ static enum end find_end(const struct sut_composer *c, const struct sut_frag *fr
 	// Copies that touch each other travel as one block.
 	if (below.kind != link->kind)
 		return END_TORN;
-	return link->kind == SUT_LINK_OLD && link->value - below.value != vaddr - start ?
-		       END_TORN :
-		       END_TOGETHER;
+	return link->kind == SUT_LINK_OLD && link->value - below.value != vaddr - start
+		       ? END_TORN
+		       : END_TOGETHER;
 }
 
 static bool is_data(enum sut_place_kind kind)
@@ -94,8 +94,7 @@ static bool is_data(enum sut_place_kind kind)
 }
 
 struct sut_err *sut_composer_check_compared(struct sut_composer *c, const struct sut_frag *frag,
-					    const struct sut_ref *ref,
-					    const struct sut_link *link)
+					    const struct sut_ref *ref, const struct sut_link *link)
 {
 	struct sut_place place;
 	const char *why = NULL;
@@ -104,12 +103,11 @@ struct sut_err *sut_composer_check_compared(struct sut_composer *c, const struct
 	if (!ref->is_lea || (link->kind != SUT_LINK_COPY && link->kind != SUT_LINK_OLD))
 		return NULL;
 	sut_place_find(c->new, ref->target, &place);
-	enum end end = is_data(place.kind) ? find_end(c, frag, ref->target, link) :
-					     END_TOGETHER;
+	enum end end = is_data(place.kind) ? find_end(c, frag, ref->target, link) : END_TOGETHER;
 	bool may_be_torn = end == END_TORN;
 	// Nobody can rely on the identity of a text: compilers and linkers merge them.
-	bool may_be_other = end == END_OF_NOTHING && link->kind == SUT_LINK_COPY &&
-			    !is_text(c, ref->target);
+	bool may_be_other =
+		end == END_OF_NOTHING && link->kind == SUT_LINK_COPY && !is_text(c, ref->target);
 	if (!may_be_torn && !may_be_other)
 		return NULL;
 	struct sut_err *err = sut_follow_value(c->new, frag, ref->insn, &uses);
@@ -119,7 +117,8 @@ struct sut_err *sut_composer_check_compared(struct sut_composer *c, const struct
 		why = "may be the end of one object or the start of the next, and these have moved "
 		      "apart";
 	if (may_be_other && uses & SUT_USE_COMPARED)
-		why = "is a copy in the payload, while pointers in the process lead to the original";
+		why = "is a copy in the payload, while pointers in the process lead to the "
+		      "original";
 	if (!why)
 		return NULL;
 	c->stats->n_unresolved++;

@@ -41,7 +41,42 @@ static int by_start(const void *a, const void *b)
 {
 	const struct sut_block *x = a, *y = b;
 
-	return x->start < y->start ? -1 : x->start > y->start;
+	if (x->start != y->start)
+		return x->start < y->start ? -1 : 1;
+	return x->part < y->part ? -1 : x->part > y->part;
+}
+
+// Blocks that overlap or touch become one, so that distances inside one object stay
+// as they are. No two parts share an address.
+static void merge_blocks(struct sut_composer *c)
+{
+	size_t n = 0;
+
+	sut_array_sort(c->blocks, c->n_blocks, sizeof(*c->blocks), by_start);
+	for (size_t i = 0; i < c->n_blocks; i++) {
+		struct sut_block *last = n ? &c->blocks[n - 1] : NULL;
+		if (!last || last->part != c->blocks[i].part || last->end < c->blocks[i].start)
+			c->blocks[n++] = c->blocks[i];
+		else if (last->end < c->blocks[i].end)
+			last->end = c->blocks[i].end;
+	}
+	c->n_blocks = n;
+}
+
+const struct sut_block *sut_composer_block_at(const struct sut_composer *c, uint64_t vaddr)
+{
+	size_t low = 0, high = c->n_blocks;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+		if (c->blocks[mid].start <= vaddr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (low && vaddr <= c->blocks[low - 1].end)
+		return &c->blocks[low - 1];
+	return NULL;
 }
 
 static struct sut_err *place_block(struct sut_composer *c, struct sut_block *block)
@@ -67,8 +102,7 @@ struct sut_err *sut_composer_place(struct sut_composer *c)
 	struct sut_buf *text = &c->parts[SUT_PART_TEXT];
 	struct sut_err *err = NULL;
 
-	if (c->n_blocks)
-		sut_array_sort(c->blocks, c->n_blocks, sizeof(*c->blocks), by_start);
+	merge_blocks(c);
 	for (size_t i = 0; i < c->n_blocks && !err; i++)
 		err = place_block(c, &c->blocks[i]);
 	for (size_t i = 0; i < c->n_tables && !err; i++) {
@@ -77,8 +111,7 @@ struct sut_err *sut_composer_place(struct sut_composer *c)
 		t->off = c->parts[SUT_PART_RODATA].size;
 		if (!err)
 			err = sut_buf_zeros(&c->parts[SUT_PART_RODATA],
-					    (size_t)t->table->n_entries *
-						    t->table->entry_size);
+					    (size_t)t->table->n_entries * t->table->entry_size);
 	}
 	if (!err)
 		err = sut_buf_zeros(&c->parts[SUT_PART_GOT], 8 * c->n_words);
@@ -108,17 +141,31 @@ static bool same_symbol(const struct sut_patch_symbol *a, const struct sut_patch
 	       same_text(a->version, b->version);
 }
 
+static uint64_t symbol_key(const struct sut_patch_symbol *s)
+{
+	uint64_t numbers[] = { s->where, s->part, s->value, s->type };
+	uint64_t key = sut_hash(SUT_HASH_SEED, numbers, sizeof(numbers));
+
+	return sut_hash(key, s->name, strlen(s->name));
+}
+
 struct sut_err *sut_composer_symbol(struct sut_composer *c, struct sut_patch_symbol wanted,
 				    uint32_t *ret)
 {
-	for (size_t i = 0; i < c->patch.n_symbols; i++) {
-		if (same_symbol(&c->patch.symbols[i], &wanted)) {
-			*ret = i;
+	uint64_t key = symbol_key(&wanted);
+
+	for (size_t i = sut_index_first(&c->symbol_index, key); i != SUT_INDEX_END;
+	     i = sut_index_next(&c->symbol_index, i)) {
+		uint32_t at = c->symbol_index.entries[i].value;
+		if (same_symbol(&c->patch.symbols[at], &wanted)) {
+			*ret = at;
 			return NULL;
 		}
 	}
 	struct sut_err *err = sut_array_grow(&c->patch.symbols, c->patch.n_symbols,
 					     &c->n_symbols_capacity, sizeof(wanted));
+	if (!err)
+		err = sut_index_add(&c->symbol_index, key, c->patch.n_symbols);
 	if (err)
 		return err;
 	bool has_version = wanted.version;
@@ -173,8 +220,7 @@ static struct sut_err *old_symbol(struct sut_composer *c, uint64_t vaddr, uint32
 		symbol.size = place.frag->code.size;
 		break;
 	case SUT_PLACE_IMPORT:
-		snprintf(name.text, sizeof(name.text), "%.100s@plt",
-			 import ? import->name : "?");
+		snprintf(name.text, sizeof(name.text), "%.100s@plt", import ? import->name : "?");
 		symbol.type = STT_FUNC;
 		break;
 	case SUT_PLACE_SLOT:
@@ -209,52 +255,22 @@ static struct sut_err *import_symbol(struct sut_composer *c, const struct sut_re
 				   ret);
 }
 
-static const struct sut_carried_stub *find_stub(const struct sut_composer *c,
-						const struct sut_link *link)
-{
-	for (size_t i = 0; i < c->n_stubs; i++) {
-		const struct sut_carried_stub *s = &c->stubs[i];
-		if (link->value ? s->old_slot == link->value :
-				  !s->old_slot && c->words[s->word].import &&
-					  sut_place_symbol(c->new, c->words[s->word].import) ==
-						  sut_place_symbol(c->new, link->reloc))
-			return s;
-	}
-	return NULL;
-}
-
-static size_t find_word(const struct sut_composer *c, const struct sut_link *link)
-{
-	for (size_t i = 0; i < c->n_words; i++) {
-		const struct sut_got_word *w = &c->words[i];
-		if (link->kind == SUT_LINK_POINTER ?
-			    !w->import && w->vaddr == link->value :
-			    w->import && w->import->addend == link->reloc->addend &&
-				    sut_place_symbol(c->new, w->import) ==
-					    sut_place_symbol(c->new, link->reloc))
-			return i;
-	}
-	return c->n_words;
-}
-
 struct sut_err *sut_composer_link_symbol(struct sut_composer *c, const struct sut_link *link,
 					 uint32_t *symbol, int64_t *addend)
 {
 	const struct sut_block *block;
-	const struct sut_carried_stub *stub;
+	size_t at;
 
 	*addend = 0;
 	switch (link->kind) {
 	case SUT_LINK_OLD:
 		return old_symbol(c, link->value, symbol);
 	case SUT_LINK_FRAG:
-		*addend = c->frag_off[link->index] + link->value -
-			  c->new->frags[link->index].start;
+		*addend = c->frag_off[link->index] + link->value - c->new->frags[link->index].start;
 		return sut_composer_part_symbol(c, SUT_PART_TEXT, symbol);
 	case SUT_LINK_TABLE:
-		for (size_t i = 0; i < c->n_tables; i++)
-			if (c->tables[i].table->vaddr == link->value)
-				*addend = c->tables[i].off;
+		at = sut_index_first(&c->table_index, link->value);
+		*addend = c->tables[c->table_index.entries[at].value].off;
 		return sut_composer_part_symbol(c, SUT_PART_RODATA, symbol);
 	case SUT_LINK_COPY:
 	case SUT_LINK_VARIABLE:
@@ -262,13 +278,17 @@ struct sut_err *sut_composer_link_symbol(struct sut_composer *c, const struct su
 		*addend = block->off + (link->value - block->start);
 		return sut_composer_part_symbol(c, block->part, symbol);
 	case SUT_LINK_SLOT:
+		*addend = 8 * sut_composer_word(c, link->reloc, 0);
+		return sut_composer_part_symbol(c, SUT_PART_GOT, symbol);
 	case SUT_LINK_POINTER:
-		*addend = 8 * find_word(c, link);
+		*addend = 8 * sut_composer_word(c, NULL, link->value);
 		return sut_composer_part_symbol(c, SUT_PART_GOT, symbol);
 	case SUT_LINK_STUB:
-		stub = find_stub(c, link);
-		*addend = stub->off;
+		*addend = sut_composer_stub(c, link)->off;
 		return sut_composer_part_symbol(c, SUT_PART_TEXT, symbol);
+	case SUT_LINK_IMPORT:
+		*addend = link->reloc->addend;
+		return import_symbol(c, link->reloc, symbol);
 	case SUT_LINK_NONE:
 		break;
 	}
@@ -284,8 +304,7 @@ static struct sut_err *check_short(struct sut_composer *c, const struct sut_site
 	const struct sut_frag *to = &c->new->frags[site->link.index];
 
 	if (site->link.kind == SUT_LINK_FRAG &&
-	    c->frag_off[site->link.index] - c->frag_off[site->owner] ==
-		    to->start - from->start)
+	    c->frag_off[site->link.index] - c->frag_off[site->owner] == to->start - from->start)
 		return NULL;
 	c->stats->n_unresolved++;
 	return sut_reasons_add(c->reasons, SUT_SEVERITY_REFUSAL, "short-branch",
@@ -422,8 +441,8 @@ static struct sut_err *emit_names(struct sut_composer *c)
 	for (size_t n = 0; n < c->new->n_frags && !err; n++) {
 		const struct sut_frag *frag = &c->new->frags[n];
 		uint32_t o = c->resolver->diff->pair->to_old[n], symbol;
-		struct sut_frag_name name = sut_frag_name(
-			o == SUT_NO_MATCH || frag->name ? frag : &c->old->frags[o]);
+		struct sut_frag_name name =
+			sut_frag_name(o == SUT_NO_MATCH || frag->name ? frag : &c->old->frags[o]);
 		if (c->frag_off[n] == SUT_NOWHERE)
 			continue;
 		err = sut_composer_symbol(c,
@@ -483,7 +502,8 @@ struct sut_err *sut_composer_emit(struct sut_composer *c)
 	if (err)
 		return err;
 	if (c->patch.n_relocs)
-		sut_array_sort(c->patch.relocs, c->patch.n_relocs, sizeof(*c->patch.relocs), by_place);
+		sut_array_sort(c->patch.relocs, c->patch.n_relocs, sizeof(*c->patch.relocs),
+			       by_place);
 	clear_fields(c);
 	return NULL;
 }

@@ -38,10 +38,9 @@ static bool enters(const struct sut_program *p, const struct sut_unit *unit, uin
 			const struct sut_insn *insn = &p->insns[frag->first_insn + i];
 			uint64_t next = frag->start + insn->off + insn->size;
 			uint64_t to = next + sut_insn_imm(insn, frag->code);
-			bool is_branch = insn->flow == SUT_FLOW_JUMP ||
-					 insn->flow == SUT_FLOW_COND;
-			bool is_call = insn->flow == SUT_FLOW_CALL ||
-				       insn->flow == SUT_FLOW_INDIRECT_CALL;
+			bool is_branch = insn->flow == SUT_FLOW_JUMP || insn->flow == SUT_FLOW_COND;
+			bool is_call =
+				insn->flow == SUT_FLOW_CALL || insn->flow == SUT_FLOW_INDIRECT_CALL;
 			if ((is_branch && to >= low && to < high) ||
 			    (is_call && next >= low && next < high))
 				return true;
@@ -93,8 +92,7 @@ bool sut_compose_can_replace(const struct sut_diff *diff, uint32_t u)
 		if (!frag->is_called)
 			continue;
 		uint32_t n = pair->to_new[o];
-		if (n == SUT_NO_MATCH || is_too_short(frag) ||
-		    is_entered_inside(pair->old, frag) ||
+		if (n == SUT_NO_MATCH || is_too_short(frag) || is_entered_inside(pair->old, frag) ||
 		    !can_move(pair->new, &pair->new->units[pair->new->frags[n].unit]))
 			return false;
 	}
@@ -191,8 +189,8 @@ static struct sut_err *add_range(struct sut_composer *c, const struct sut_frag *
 		.function = function,
 	};
 	struct sut_view bytes;
-	struct sut_err *err = sut_array_grow(&c->patch.ranges, c->patch.n_ranges, capacity,
-					     sizeof(range));
+	struct sut_err *err =
+		sut_array_grow(&c->patch.ranges, c->patch.n_ranges, capacity, sizeof(range));
 
 	if (!err && !sut_image_bytes(c->old->image, range.vaddr, range.size, &bytes))
 		err = sut_err(SUT_E_FORMAT, "code at 0x%lx is not in the file",
@@ -231,8 +229,7 @@ static bool is_pointed_to(const struct sut_composer *c, const struct sut_frag *f
 	    frag->start == image->fini)
 		return true;
 	for (size_t i = 0; i < image->n_relocs; i++)
-		if (!image->relocs[i].symbol &&
-		    (uint64_t)image->relocs[i].addend == frag->start)
+		if (!image->relocs[i].symbol && (uint64_t)image->relocs[i].addend == frag->start)
 			return true;
 	for (size_t i = 0; i < c->old->n_refs; i++)
 		if (c->old->refs[i].target == frag->start &&
@@ -248,10 +245,10 @@ static bool is_pointed_to(const struct sut_composer *c, const struct sut_frag *f
 static struct sut_err *note_gone(struct sut_composer *c, const struct sut_frag *frag)
 {
 	if (!is_pointed_to(c, frag))
-		return sut_reasons_add(c->reasons, SUT_SEVERITY_NOTE, "dies-out",
-				       sut_frag_name(frag).text,
-				       "the new build does not have this part of a changed function; "
-				       "no new code leads to it, and it stays as it is");
+		return sut_reasons_add(
+			c->reasons, SUT_SEVERITY_NOTE, "dies-out", sut_frag_name(frag).text,
+			"the new build does not have this part of a changed function; "
+			"no new code leads to it, and it stays as it is");
 	return sut_reasons_add(c->reasons, SUT_SEVERITY_REFUSAL, "entry-gone",
 			       sut_frag_name(frag).text,
 			       "this entry of a changed function has no counterpart in the new "
@@ -284,8 +281,8 @@ static struct sut_err *add_function(struct sut_composer *c, uint32_t o, bool is_
 	if (err || sut_reasons_refuse(c->reasons))
 		return err;
 	f.new_size = new_size(c, n, is_first);
-	struct sut_frag_name carried = sut_frag_name(c->new->frags[n].name ? &c->new->frags[n] :
-									     frag);
+	struct sut_frag_name carried =
+		sut_frag_name(c->new->frags[n].name ? &c->new->frags[n] : frag);
 	err = sut_composer_symbol(c,
 				  (struct sut_patch_symbol){
 					  .name = carried.text,
@@ -357,8 +354,7 @@ static int by_function(const void *a, const void *b)
 {
 	const struct moved *x = a, *y = b;
 
-	return x->function.vaddr < y->function.vaddr ? -1 :
-						       x->function.vaddr > y->function.vaddr;
+	return x->function.vaddr < y->function.vaddr ? -1 : x->function.vaddr > y->function.vaddr;
 }
 
 static struct sut_err *sort_tables(struct sut_composer *c)

@@ -88,15 +88,42 @@ struct lsda {
 	bool is_known;         /**< In a form that can be moved. */
 };
 
-static uint64_t lsda_end(const struct sut_image *image, uint64_t start)
+static int by_value(const void *a, const void *b)
 {
-	const struct sut_section *s = sut_image_section_at(image, start);
-	uint64_t end = s ? s->vaddr + s->size : start;
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
+	return x < y ? -1 : x > y;
+}
+
+struct sut_err *sut_composer_find_lsdas(struct sut_composer *c)
+{
+	const struct sut_image *image = c->new->image;
+
+	c->lsdas = malloc((image->n_fdes + 1) * sizeof(*c->lsdas));
+	if (!c->lsdas)
+		return sut_err_nomem();
 	for (size_t i = 0; i < image->n_fdes; i++)
-		if (image->fdes[i].lsda > start && image->fdes[i].lsda < end)
-			end = image->fdes[i].lsda;
-	return end;
+		if (image->fdes[i].lsda)
+			c->lsdas[c->n_lsdas++] = image->fdes[i].lsda;
+	sut_array_sort(c->lsdas, c->n_lsdas, sizeof(*c->lsdas), by_value);
+	return NULL;
+}
+
+// Tables stand one behind the other: the next one's start, or the section's end.
+static uint64_t lsda_end(const struct sut_composer *c, uint64_t start)
+{
+	const struct sut_section *s = sut_image_section_at(c->new->image, start);
+	uint64_t end = s ? s->vaddr + s->size : start;
+	size_t low = 0, high = c->n_lsdas;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+		if (c->lsdas[mid] <= start)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < c->n_lsdas && c->lsdas[low] < end ? c->lsdas[low] : end;
 }
 
 // The highest type that the actions from offset `at` on mention.
@@ -118,12 +145,13 @@ static uint64_t count_types(struct cursor *c, uint64_t actions, uint64_t first)
 	return most;
 }
 
-static void read_lsda(const struct sut_image *image, uint64_t start, struct lsda *ret)
+static void read_lsda(const struct sut_composer *composer, uint64_t start, struct lsda *ret)
 {
 	struct cursor c = { 0 };
 
 	*ret = (struct lsda){ 0 };
-	if (!sut_image_bytes(image, start, lsda_end(image, start) - start, &c.bytes))
+	if (!sut_image_bytes(composer->new->image, start, lsda_end(composer, start) - start,
+			     &c.bytes))
 		return;
 	ret->bytes = c.bytes;
 	// A landing pad base of its own is written nowhere by compilers for x86-64.
@@ -231,7 +259,7 @@ struct sut_err *sut_composer_need_frame(struct sut_composer *c, const struct sut
 		err = need_slot(c, frag->fde->personality, name.text);
 	if (err || !frag->fde->lsda)
 		return err;
-	read_lsda(c->new->image, frag->fde->lsda, &lsda);
+	read_lsda(c, frag->fde->lsda, &lsda);
 	if (!lsda.is_known || frag->fde->lsda_encoding != PE_PCREL_SDATA4 ||
 	    !frag->fde->is_personality_indirect)
 		return sut_reasons_add(c->reasons, SUT_SEVERITY_REFUSAL, "exceptions", name.text,
@@ -254,8 +282,7 @@ static struct sut_err *add_distance(struct sut_composer *c, enum sut_payload_par
 		.off = off,
 		.type = R_X86_64_PC32,
 	};
-	struct sut_err *err =
-		sut_composer_link_symbol(c, link, &reloc.symbol, &reloc.addend);
+	struct sut_err *err = sut_composer_link_symbol(c, link, &reloc.symbol, &reloc.addend);
 
 	return err ? err : sut_composer_reloc(c, reloc);
 }
@@ -272,15 +299,17 @@ static struct sut_err *place_cie(struct sut_composer *c, size_t n)
 	const struct sut_fde *fde = c->new->frags[n].fde;
 	struct sut_buf *frames = &c->parts[SUT_PART_FRAME];
 
-	for (size_t i = 0; i < n; i++) {
-		if (c->frame_off[i].fde != SUT_NOWHERE &&
-		    c->new->frags[i].fde->cie_off == fde->cie_off) {
-			c->frame_off[n].cie = c->frame_off[i].cie;
-			return NULL;
-		}
+	size_t known = sut_index_first(&c->cie_index, fde->cie_off);
+
+	if (known != SUT_INDEX_END) {
+		c->frame_off[n].cie = c->frame_off[c->cie_index.entries[known].value].cie;
+		return NULL;
 	}
 	c->frame_off[n].cie = frames->size;
 	c->frame_off[n].owns_cie = true;
+	struct sut_err *err = sut_index_add(&c->cie_index, fde->cie_off, n);
+	if (err)
+		return err;
 	return sut_buf_add(frames, c->new->image->eh_frame.data + fde->cie_off, fde->cie_size);
 }
 
@@ -290,8 +319,8 @@ static struct sut_err *place_fde(struct sut_composer *c, size_t n)
 	struct sut_buf *frames = &c->parts[SUT_PART_FRAME];
 	uint64_t at = frames->size;
 	uint32_t back = at + 4 - c->frame_off[n].cie;
-	struct sut_err *err = sut_buf_add(frames, c->new->image->eh_frame.data + fde->off,
-					  fde->size);
+	struct sut_err *err =
+		sut_buf_add(frames, c->new->image->eh_frame.data + fde->off, fde->size);
 
 	if (err)
 		return err;
@@ -309,7 +338,7 @@ static struct sut_err *place_lsda(struct sut_composer *c, size_t n)
 	if (err)
 		return err;
 	c->frame_off[n].lsda = tables->size;
-	read_lsda(c->new->image, c->new->frags[n].fde->lsda, &lsda);
+	read_lsda(c, c->new->frags[n].fde->lsda, &lsda);
 	return sut_buf_add(tables, lsda.bytes.data, lsda.bytes.size);
 }
 
@@ -339,7 +368,7 @@ static struct sut_err *emit_lsda(struct sut_composer *c, size_t n)
 	struct sut_err *err = NULL;
 	struct lsda lsda;
 
-	read_lsda(c->new->image, fde->lsda, &lsda);
+	read_lsda(c, fde->lsda, &lsda);
 	for (uint64_t i = 0; i < lsda.n_types && !err; i++) {
 		uint64_t slot = type_slot(fde->lsda, &lsda, i);
 		struct sut_link link;

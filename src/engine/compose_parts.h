@@ -5,7 +5,7 @@
  * The state of one composition, and its steps. Private to engine/compose*.
  */
 
-#include "base/buf.h"
+#include "base/index.h"
 #include "diff/resolve.h"
 #include "patch/patch.h"
 
@@ -14,6 +14,7 @@ struct sut_frag;
 struct sut_jump_table;
 struct sut_program;
 struct sut_reasons;
+struct sut_reloc;
 struct sut_ref;
 
 #define SUT_NOWHERE UINT64_MAX
@@ -85,9 +86,9 @@ struct sut_composer {
 	struct sut_reasons *reasons;
 	struct sut_compose_stats *stats;
 
-	uint64_t *frag_off; /**< By new fragment: offset in .text, or SUT_NOWHERE. */
+	uint64_t *frag_off;              /**< By new fragment: offset in .text, or SUT_NOWHERE. */
 	struct sut_frame_off *frame_off; /**< By new fragment. */
-	uint32_t *queue;    /**< New units that travel, in the order found. */
+	uint32_t *queue;                 /**< New units that travel, in the order found. */
 	size_t n_queue;
 	bool *is_queued; /**< By new unit. */
 
@@ -101,6 +102,14 @@ struct sut_composer {
 	size_t n_words, words_capacity;
 	struct sut_carried_stub *stubs;
 	size_t n_stubs, stubs_capacity;
+
+	/* Where to find them: sites in data by their place, blocks and tables by their
+	 * start, words and stubs by what they hold, symbols by their hash. */
+	struct sut_index word_site_index, block_index, table_index, word_index, stub_index,
+		symbol_index;
+	struct sut_index cie_index; /**< Fragments that own a CIE, by its offset. */
+	uint64_t *lsdas;            /**< Where exception tables start, sorted. */
+	size_t n_lsdas;
 
 	struct sut_buf parts[SUT_N_PARTS]; /**< .bss: only the size counts. */
 	size_t n_symbols_capacity, n_relocs_capacity;
@@ -129,6 +138,9 @@ sut_check struct sut_err *sut_composer_check_compared(struct sut_composer *c,
 						      const struct sut_ref *ref,
 						      const struct sut_link *link);
 
+/** Find where the exception tables of the new image start: lsdas. */
+sut_check struct sut_err *sut_composer_find_lsdas(struct sut_composer *c);
+
 /** Let travel what the unwind data of @p frag needs. */
 sut_check struct sut_err *sut_composer_need_frame(struct sut_composer *c,
 						  const struct sut_frag *frag);
@@ -140,8 +152,7 @@ sut_check struct sut_err *sut_composer_place_frames(struct sut_composer *c);
 sut_check struct sut_err *sut_composer_emit_frames(struct sut_composer *c);
 
 /** Let travel what @p link needs, for data. */
-sut_check struct sut_err *sut_composer_need(struct sut_composer *c,
-					    const struct sut_link *link);
+sut_check struct sut_err *sut_composer_need(struct sut_composer *c, const struct sut_link *link);
 
 /** The symbol of the start of a part. */
 sut_check struct sut_err *sut_composer_part_symbol(struct sut_composer *c,
@@ -154,13 +165,22 @@ sut_check struct sut_err *sut_composer_entries(struct sut_composer *c);
 sut_check struct sut_err *sut_composer_symbol(struct sut_composer *c,
 					      struct sut_patch_symbol wanted, uint32_t *ret);
 /** Append a relocation. */
-sut_check struct sut_err *sut_composer_reloc(struct sut_composer *c,
-					     struct sut_patch_reloc reloc);
+sut_check struct sut_err *sut_composer_reloc(struct sut_composer *c, struct sut_patch_reloc reloc);
 
 /** The symbol for @p link, and what to add to it. False: it has none. */
 sut_check struct sut_err *sut_composer_link_symbol(struct sut_composer *c,
-						   const struct sut_link *link,
-						   uint32_t *symbol, int64_t *addend);
+						   const struct sut_link *link, uint32_t *symbol,
+						   int64_t *addend);
+
+#define SUT_NO_WORD SIZE_MAX
+
+/** The word for @p import, or for new address @p vaddr; SUT_NO_WORD: none. */
+size_t sut_composer_word(const struct sut_composer *c, const struct sut_reloc *import,
+			 uint64_t vaddr);
+
+/** The stub for @p link, or NULL. */
+const struct sut_carried_stub *sut_composer_stub(const struct sut_composer *c,
+						 const struct sut_link *link);
 
 /** The block that holds new address @p vaddr (its end counts too), or NULL. */
 const struct sut_block *sut_composer_block_at(const struct sut_composer *c, uint64_t vaddr);
