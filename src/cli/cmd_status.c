@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/crew.h"
 #include "cli/selection.h"
@@ -14,7 +15,14 @@ static const char *string_of(const json_t *object, const char *key)
 	return text ? text : "";
 }
 
-// "applied", or how far it got.
+// "applied", or how far it got; or that the file is not the one that it was any more.
+static const char *state_of(const json_t *hotpatch)
+{
+	const char *module = string_of(hotpatch, "module"), *state = string_of(hotpatch, "state");
+
+	return strcmp(module, "loaded") == 0 || strcmp(state, "applied") != 0 ? state : module;
+}
+
 static struct sut_err *add_row(struct sut_table *table, const json_t *process,
 			       const json_t *hotpatch)
 {
@@ -28,7 +36,7 @@ static struct sut_err *add_row(struct sut_table *table, const json_t *process,
 	const char *cells[] = { pid,
 				string_of(process, "name"),
 				string_of(hotpatch, "name"),
-				string_of(hotpatch, "state"),
+				state_of(hotpatch),
 				functions,
 				string_of(hotpatch, "advisories"),
 				string_of(hotpatch, "file") };

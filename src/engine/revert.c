@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "engine/row.h"
 #include "engine/target.h"
+#include "live/life.h"
 #include "live/redirect.h"
 #include "live/switch.h"
 
@@ -52,10 +53,18 @@ static struct sut_err *count_one(struct work *work, struct sut_trace *trace, voi
 	return NULL;
 }
 
+// Where the module has gone there is nothing to give back.
 static struct sut_err *add_one(struct work *work, struct sut_trace *trace, void *context)
 {
-	return sut_redirect_revert(&work->target.traces, trace, &work->target.now.process,
-				   context);
+	enum sut_life life;
+	struct sut_err *err = sut_life_find(&work->target.now, trace, &life);
+
+	if (err)
+		return err;
+	trace->is_lost |= life != SUT_LIFE_SAME;
+	if (trace->is_lost)
+		return NULL;
+	return sut_redirect_revert(&work->target.traces, trace, &work->target.now.process, context);
 }
 
 static struct sut_err *set_one(struct work *work, struct sut_trace *trace, void *context)

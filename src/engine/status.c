@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/target.h"
+#include "live/life.h"
 
 static json_t *describe_mapping(const char *access, struct sut_span span)
 {
@@ -43,12 +44,12 @@ static json_t *describe_functions(const struct sut_trace *trace, struct sut_proc
 		const struct sut_trace_function *f = &trace->functions[i];
 		bool is_there = is_redirected(f, process);
 		*n_redirects += is_there;
-		json_array_append_new(
-			list, json_pack("{s:s, s:I, s:I, s:I, s:I, s:b}", "name", f->name,
-					"address", (json_int_t)f->entry, "new_address",
-					(json_int_t)f->target, "old_size", (json_int_t)f->old_size,
-					"new_size", (json_int_t)f->new_size, "redirected",
-					is_there));
+		json_array_append_new(list,
+				      json_pack("{s:s, s:I, s:I, s:I, s:I, s:b}", "name", f->name,
+						"address", (json_int_t)f->entry, "new_address",
+						(json_int_t)f->target, "old_size",
+						(json_int_t)f->old_size, "new_size",
+						(json_int_t)f->new_size, "redirected", is_there));
 	}
 	return list;
 }
@@ -62,6 +63,19 @@ static const char *file_of(const struct sut_trace *trace, const struct sut_targe
 	return "";
 }
 
+// "loaded", "unloaded", "reloaded"; "" when it cannot be told.
+static const char *life_of(const struct sut_trace *trace, struct sut_target *target)
+{
+	static const char *const names[] = { [SUT_LIFE_SAME] = "loaded",
+					     [SUT_LIFE_UNLOADED] = "unloaded",
+					     [SUT_LIFE_RELOADED] = "reloaded" };
+	enum sut_life life;
+	struct sut_err *err = sut_life_find(&target->now, trace, &life);
+
+	sut_err_free(err);
+	return err ? "" : names[life];
+}
+
 static json_t *describe_trace(const struct sut_trace *trace, struct sut_target *target)
 {
 	char digest[2 * SUT_SHA256_SIZE + 1], build_id[2 * SUT_MAX_BUILD_ID + 1];
@@ -70,12 +84,13 @@ static json_t *describe_trace(const struct sut_trace *trace, struct sut_target *
 	sut_hex((struct sut_view){ trace->digest.bytes, SUT_SHA256_SIZE }, digest);
 	sut_hex((struct sut_view){ trace->build_id.bytes, trace->build_id.size }, build_id);
 	json_t *functions = describe_functions(trace, &target->now.process, &n_redirects);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:I, s:I, s:o, s:o}", "name",
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:I, s:I, s:o, s:o}", "name",
 			 trace->name, "digest", digest, "build_id", build_id, "advisories",
-			 trace->advisories, "file", file_of(trace, target), "base",
-			 (json_int_t)trace->base, "state", sut_trace_state_name(trace->state),
-			 "redirects", (json_int_t)n_redirects, "applied_at", (json_int_t)trace->time,
-			 "payload", describe_payload(trace), "functions", functions);
+			 trace->advisories, "file", file_of(trace, target), "module",
+			 life_of(trace, target), "base", (json_int_t)trace->base, "state",
+			 sut_trace_state_name(trace->state), "redirects", (json_int_t)n_redirects,
+			 "applied_at", (json_int_t)trace->time, "payload", describe_payload(trace),
+			 "functions", functions);
 }
 
 json_t *sut_status_work(pid_t pid, void *context)

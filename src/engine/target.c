@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "engine/frames.h"
 #include "engine/row.h"
+#include "live/life.h"
 #include "live/place.h"
 #include "live/redirect.h"
 #include "live/switch.h"
@@ -186,10 +187,13 @@ static struct sut_err *check_leftovers(struct sut_target *t, size_t *n_leftovers
 	*n_leftovers = 0;
 	for (size_t i = 0; i < t->traces.n; i++) {
 		const struct sut_trace *trace = &t->traces.items[i];
-		size_t n;
+		enum sut_life life;
+		size_t n = 0;
 		if (!is_leftover(trace))
 			continue;
-		struct sut_err *err = sut_redirect_count(&t->traces, trace, &t->now.process, &n);
+		struct sut_err *err = sut_life_find(&t->now, trace, &life);
+		if (!err && life == SUT_LIFE_SAME)
+			err = sut_redirect_count(&t->traces, trace, &t->now.process, &n);
 		if (err)
 			return err;
 		if (n)

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "engine/row.h"
 #include "engine/target.h"
+#include "live/life.h"
 #include "live/plan.h"
 #include "live/redirect.h"
 #include "patch/patch.h"
@@ -51,9 +52,16 @@ static struct sut_err *verify_part(struct sut_process *process, const struct sut
 // What the trace alone tells: mappings, redirects, digests of the payload.
 static struct sut_err *verify_trace(struct sut_target *target, const struct sut_trace *trace)
 {
+	enum sut_life life;
 	size_t n = 0;
-	struct sut_err *err = sut_redirect_count(&target->traces, trace, &target->now.process, &n);
+	struct sut_err *err = sut_life_find(&target->now, trace, &life);
 
+	if (!err && life != SUT_LIFE_SAME)
+		err = sut_err(SUT_E_MISMATCH, "the file that %s was applied to has been unloaded%s",
+			      trace->name,
+			      life == SUT_LIFE_RELOADED ? ", and loaded again as it was" : "");
+	if (!err)
+		err = sut_redirect_count(&target->traces, trace, &target->now.process, &n);
 	if (err)
 		return err;
 	if (trace->state != SUT_TRACE_APPLIED || n != trace->n_functions)
@@ -78,8 +86,7 @@ static struct sut_err *verify_module(struct sut_target *target, const struct sut
 	struct sut_err *err = sut_plan_init(&target->now, patch, module, &target->traces, &plan);
 
 	if (!err && !plan.is_standing)
-		err = sut_err(SUT_E_MISMATCH, "%s is not applied",
-			      sut_patch_string(patch, "name"));
+		err = sut_err(SUT_E_MISMATCH, "%s is not applied", sut_patch_string(patch, "name"));
 	if (!err)
 		err = verify_trace(target, &plan.trace);
 	if (!err)
@@ -118,8 +125,8 @@ static struct sut_err *verify_target(struct sut_target *target, const struct sut
 		n++;
 	}
 	if (!err && n == 0)
-		err = sut_err(SUT_E_MISMATCH, select->n_patches ? "does not map the build" :
-								  "carries no such hotpatch");
+		err = sut_err(SUT_E_MISMATCH, select->n_patches ? "does not map the build"
+								: "carries no such hotpatch");
 	return err;
 }
 

@@ -4,14 +4,18 @@
 #include <elf.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <time.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/file.h"
+#include "live/life.h"
 #include "live/redirect.h"
 #include "live/switch.h"
 #include "patch/patch.h"
 #include "process/snapshot.h"
+#include "process/symbols.h"
 
 void sut_plan_deinit(struct sut_plan *plan)
 {
@@ -23,7 +27,6 @@ void sut_plan_deinit(struct sut_plan *plan)
 	*plan = (struct sut_plan){ 0 };
 }
 
-
 // What may have put other bytes there, told by their look.
 static const char *guess_intruder(const uint8_t *bytes)
 {
@@ -34,12 +37,11 @@ static const char *guess_intruder(const uint8_t *bytes)
 	return "";
 }
 
-static struct sut_err *check_range(struct sut_process *process, const struct sut_patch *patch,
-				   const struct sut_patch_range *range, uint64_t base,
-				   const struct sut_traces *traces)
+static struct sut_err *check_range(const struct sut_plan *plan, struct sut_process *process,
+				   const struct sut_patch_range *range)
 {
-	const struct sut_patch_function *f = &patch->functions[range->function];
-	uint64_t at = base + range->vaddr;
+	const struct sut_patch_function *f = &plan->patch->functions[range->function];
+	uint64_t at = plan->module.base + range->vaddr;
 	_cleanup_free_ uint8_t *bytes = malloc(range->size + 8);
 	struct sut_sha256 digest;
 	struct sut_err *err;
@@ -50,7 +52,7 @@ static struct sut_err *check_range(struct sut_process *process, const struct sut
 	err = sut_process_peek(process, (struct sut_addr){ at }, bytes, range->size);
 	if (err)
 		return sut_err_wrap(err, "function %s", f->name);
-	sut_redirect_undo(traces, at, bytes, range->size);
+	sut_redirect_undo(plan->traces, at, bytes, range->size);
 	err = sut_sha256((struct sut_view){ bytes, range->size }, &digest);
 	if (err)
 		return err;
@@ -61,11 +63,10 @@ static struct sut_err *check_range(struct sut_process *process, const struct sut
 		       (unsigned long)at, guess_intruder(bytes));
 }
 
-static struct sut_err *check_ranges(const struct sut_plan *plan, struct sut_process *process)
+static struct sut_err *check_ranges(struct sut_plan *plan, struct sut_process *process)
 {
 	for (size_t i = 0; i < plan->patch->n_ranges; i++) {
-		struct sut_err *err = check_range(process, plan->patch, &plan->patch->ranges[i],
-						  plan->module.base, plan->traces);
+		struct sut_err *err = check_range(plan, process, &plan->patch->ranges[i]);
 		if (err)
 			return err;
 	}
@@ -84,20 +85,28 @@ static bool is_of_patch(const struct sut_trace *trace, const struct sut_patch *p
 }
 
 // Other hotpatches of this module of which redirects stand: they go when ours come.
-static struct sut_err *find_replaced(struct sut_plan *plan, struct sut_process *process)
+// Those of a former life of the module are marked as such.
+static struct sut_err *find_replaced(struct sut_plan *plan, struct sut_snapshot *snapshot)
 {
 	plan->replaced = calloc(plan->traces->n + 1, sizeof(struct sut_trace *));
 	if (!plan->replaced)
 		return sut_err_nomem();
 	for (size_t i = 0; i < plan->traces->n; i++) {
 		struct sut_trace *trace = &plan->traces->items[i];
+		enum sut_life life;
 		size_t n = 0;
-		if (!is_same_module(trace, &plan->module) || is_of_patch(trace, plan->patch))
+		if (!is_same_module(trace, &plan->module) || trace->state == SUT_TRACE_PLACED)
 			continue;
-		struct sut_err *err = sut_redirect_count(plan->traces, trace, process, &n);
+		struct sut_err *err = sut_life_find(snapshot, trace, &life);
+		if (!err && life == SUT_LIFE_SAME && is_of_patch(trace, plan->patch))
+			continue;
+		if (!err)
+			err = sut_redirect_count(plan->traces, trace, &snapshot->process, &n);
 		if (err)
 			return err;
-		if (n)
+		bool is_news = life == SUT_LIFE_RELOADED && !trace->is_lost;
+		trace->is_lost |= is_news;
+		if (n || is_news)
 			plan->replaced[plan->n_replaced++] = trace;
 	}
 	return NULL;
@@ -117,7 +126,7 @@ static struct sut_err *take_up(struct sut_plan *plan)
 	for (size_t i = 0; i < plan->traces->n; i++) {
 		const struct sut_trace *trace = &plan->traces->items[i];
 		if (!is_same_module(trace, &plan->module) || trace->state == SUT_TRACE_PLACED ||
-		    !is_of_patch(trace, plan->patch))
+		    trace->is_lost || !is_of_patch(trace, plan->patch))
 			continue;
 		struct sut_err *err = copy_trace(trace, &plan->trace);
 		plan->is_standing = !err;
@@ -135,7 +144,8 @@ static char *join_advisories(const struct sut_patch *patch)
 	size_t i;
 	json_t *advisory;
 
-	json_array_foreach(json_object_get(patch->meta, "advisories"), i, advisory) {
+	json_array_foreach(json_object_get(patch->meta, "advisories"), i, advisory)
+	{
 		const char *id = json_string_value(advisory);
 		if (!err && i)
 			err = sut_buf_add(&text, ", ", 2);
@@ -216,6 +226,41 @@ static struct sut_err *init_fresh(struct sut_plan *plan, struct sut_process *pro
 	return err ? err : read_old_entries(plan, process);
 }
 
+static bool is_program(const struct sut_process *process, const struct sut_module *module)
+{
+	struct sut_file file;
+	uint64_t pair[2];
+	bool is_found = false;
+	struct sut_err *err = sut_process_read(process, "auxv", &file);
+
+	if (err) {
+		sut_err_free(err);
+		return false;
+	}
+	for (size_t at = 0; sut_view_copy(file.view, at, pair, sizeof(pair)); at += sizeof(pair))
+		is_found |= pair[0] == AT_ENTRY && sut_span_has(module->span, pair[1]);
+	sut_file_deinit(&file);
+	return is_found;
+}
+
+// Of a library the dynamic linker's list tells; in doubt it may go.
+static bool find_lasting(struct sut_snapshot *snapshot, const struct sut_module *module)
+{
+	struct sut_scope scope;
+	bool is_lasting;
+
+	if (is_program(&snapshot->process, module))
+		return true;
+	struct sut_err *err = sut_scope_init(snapshot, module, &scope);
+	if (err) {
+		sut_err_free(err);
+		return false;
+	}
+	is_lasting = sut_scope_has_initial(&scope, module);
+	sut_scope_deinit(&scope);
+	return is_lasting;
+}
+
 struct sut_err *sut_plan_init(struct sut_snapshot *snapshot, const struct sut_patch *patch,
 			      const struct sut_module *module, const struct sut_traces *traces,
 			      struct sut_plan *ret)
@@ -225,11 +270,12 @@ struct sut_err *sut_plan_init(struct sut_snapshot *snapshot, const struct sut_pa
 		.patch = patch,
 		.module = *module,
 		.traces = traces,
+		.is_lasting = find_lasting(snapshot, module),
 	};
 	struct sut_err *err = check_ranges(&plan, process);
 
 	if (!err)
-		err = find_replaced(&plan, process);
+		err = find_replaced(&plan, snapshot);
 	if (!err)
 		err = take_up(&plan);
 	if (!err && !plan.is_standing)
@@ -245,11 +291,10 @@ struct sut_err *sut_plan_init(struct sut_snapshot *snapshot, const struct sut_pa
 	return NULL;
 }
 
-static struct sut_err *add_redirect(const struct sut_plan *plan,
-				    const struct sut_trace_function *f,
+static struct sut_err *add_redirect(const struct sut_plan *plan, const struct sut_trace_function *f,
 				    struct sut_process *process, struct sut_switch *s)
 {
-	struct sut_change change = { .at = f->at };
+	struct sut_change change = { .at = f->at, .is_lasting = plan->is_lasting };
 	enum sut_entry entry;
 	struct sut_err *err = sut_redirect_look(plan->traces, f, process, &entry, change.before);
 
@@ -287,6 +332,9 @@ struct sut_err *sut_plan_add(const struct sut_plan *plan, struct sut_process *pr
 		err = sut_redirect_revert(plan->traces, plan->replaced[i], process, s);
 	if (s->n_changes == n_before)
 		return err;
+	if (!err)
+		err = sut_switch_add_check(s, (struct sut_switch_check){ plan->module.build_id_at,
+									 plan->module.build_id });
 	for (size_t i = 0; i < plan->patch->n_ranges && !err; i++)
 		err = add_old_range(plan, &plan->patch->ranges[i], s);
 	return err;

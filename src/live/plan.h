@@ -31,6 +31,8 @@ struct sut_plan {
 	struct sut_imports imports;
 	struct sut_view payload; /**< Linked, its trace in front. Owned. */
 	struct sut_trace trace;  /**< As it stands in the target, or will. */
+	bool is_lasting; /**< The module stays for as long as the process does: it is the
+			      program, or a library loaded with it. */
 	bool is_standing;        /**< The payload is complete in the target. */
 	bool is_mapped;          /**< We have mapped it. */
 	enum sut_trace_state state_before; /**< When it stood there at the beginning. */

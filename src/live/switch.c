@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 
 #include "base/buf.h"
 #include "process/process.h"
@@ -12,6 +13,7 @@ void sut_switch_deinit(struct sut_switch *s)
 {
 	free(s->changes);
 	free(s->ranges);
+	free(s->checks);
 	*s = (struct sut_switch){ 0 };
 }
 
@@ -27,11 +29,21 @@ struct sut_err *sut_switch_add_change(struct sut_switch *s, struct sut_change ch
 
 struct sut_err *sut_switch_add_range(struct sut_switch *s, struct sut_quiet_range range)
 {
-	struct sut_err *err = sut_array_grow(&s->ranges, s->n_ranges, &s->ranges_capacity,
-					     sizeof(*s->ranges));
+	struct sut_err *err =
+		sut_array_grow(&s->ranges, s->n_ranges, &s->ranges_capacity, sizeof(*s->ranges));
 
 	if (!err)
 		s->ranges[s->n_ranges++] = range;
+	return err;
+}
+
+struct sut_err *sut_switch_add_check(struct sut_switch *s, struct sut_switch_check check)
+{
+	struct sut_err *err =
+		sut_array_grow(&s->checks, s->n_checks, &s->checks_capacity, sizeof(*s->checks));
+
+	if (!err)
+		s->checks[s->n_checks++] = check;
 	return err;
 }
 
@@ -69,8 +81,9 @@ struct sut_err *sut_switch_prepare(struct sut_switch *s, struct sut_process *pro
 	for (size_t i = 0; i < s->n_changes; i++) {
 		struct sut_err *err = check_before(&s->changes[i], process);
 		// The same bytes over themselves are nothing to a thread that runs
-		// through them; the kernel copies the page first.
-		if (!err)
+		// through them; the kernel copies the page first. In a library that
+		// the program may close, another one could be there by now.
+		if (!err && s->changes[i].is_lasting)
 			err = sut_process_poke(process, (struct sut_addr){ s->changes[i].at },
 					       view_of(s->changes[i].before));
 		if (err)
@@ -82,8 +95,9 @@ struct sut_err *sut_switch_prepare(struct sut_switch *s, struct sut_process *pro
 static struct sut_err *write_changes(const struct sut_switch *s, struct sut_process *process)
 {
 	for (size_t i = 0; i < s->n_changes; i++) {
-		struct sut_err *err = sut_process_poke(
-			process, (struct sut_addr){ s->changes[i].at }, view_of(s->changes[i].after));
+		struct sut_err *err =
+			sut_process_poke(process, (struct sut_addr){ s->changes[i].at },
+					 view_of(s->changes[i].after));
 		if (!err)
 			continue;
 		// Put back what was written, the failed one included.
@@ -98,6 +112,65 @@ static struct sut_err *write_changes(const struct sut_switch *s, struct sut_proc
 	return NULL;
 }
 
+/** How many pieces are read at once; IOV_MAX is 1024. */
+enum { CHUNK = 64 };
+
+/** Bytes of the target as they must be. */
+struct piece {
+	uint64_t at;
+	const uint8_t *bytes;
+	size_t size; /**< At most SUT_MAX_BUILD_ID. */
+};
+
+static struct piece piece_of(const struct sut_switch *s, size_t i)
+{
+	if (i < s->n_checks)
+		return (struct piece){ s->checks[i].at, s->checks[i].build_id.bytes,
+				       s->checks[i].build_id.size };
+	const struct sut_change *change = &s->changes[i - s->n_checks];
+	return (struct piece){ change->at, change->before, SUT_REDIRECT_SIZE };
+}
+
+static struct sut_err *check_chunk(const struct piece *pieces, size_t n, pid_t tid)
+{
+	struct iovec local[CHUNK], remote[CHUNK];
+	uint8_t bytes[CHUNK][SUT_MAX_BUILD_ID];
+	ssize_t total = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		local[i] = (struct iovec){ bytes[i], pieces[i].size };
+		remote[i] = (struct iovec){ (void *)(uintptr_t)pieces[i].at, pieces[i].size };
+		total += pieces[i].size;
+	}
+	bool is_same = process_vm_readv(tid, local, n, remote, n, 0) == total;
+	for (size_t i = 0; i < n && is_same; i++)
+		is_same = memcmp(bytes[i], pieces[i].bytes, pieces[i].size) == 0;
+	return is_same ? NULL
+		       : sut_err(SUT_E_MISMATCH,
+				 "the code was unloaded, or changed, while it was being patched");
+}
+
+// The target ran after its code was checked, and may have put something else there.
+static struct sut_err *check_code(const struct sut_switch *s, const struct sut_tracer *tracer)
+{
+	struct sut_err *err = NULL;
+	size_t thread = 0;
+
+	while (tracer->threads[thread].state != SUT_THREAD_STOPPED)
+		if (++thread == tracer->n_threads)
+			return sut_err(SUT_E_GONE, "no thread is left");
+	for (size_t i = 0; i < s->n_checks + s->n_changes && !err; i += CHUNK) {
+		struct piece pieces[CHUNK];
+		size_t n = 0;
+		while (n < CHUNK && i + n < s->n_checks + s->n_changes) {
+			pieces[n] = piece_of(s, i + n);
+			n++;
+		}
+		err = check_chunk(pieces, n, tracer->threads[thread].tid);
+	}
+	return err;
+}
+
 static struct sut_err *switch_stopped(const struct sut_switch *s, struct sut_tracer *tracer,
 				      const struct sut_quiet *quiet,
 				      struct sut_switch_result *result)
@@ -107,7 +180,9 @@ static struct sut_err *switch_stopped(const struct sut_switch *s, struct sut_tra
 
 	if (err || !is_quiet)
 		return err;
-	err = write_changes(s, tracer->process);
+	err = check_code(s, tracer);
+	if (!err)
+		err = write_changes(s, tracer->process);
 	result->is_done = !err;
 	return err;
 }

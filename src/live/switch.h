@@ -7,7 +7,8 @@
  * The one moment at which a target stands still: all threads are stopped, found
  * to be outside of the code that changes, a few bytes are written, all go on.
  * Everything that can be prepared has been; whether redirects are being put in,
- * taken away or exchanged is all the same here.
+ * taken away or exchanged is all the same here. The target ran meanwhile and may have
+ * closed the very library: that the code is still there is looked at in the stop.
  */
 
 #include "live/quiet.h"
@@ -20,6 +21,13 @@ struct sut_change {
 	uint64_t at; /**< Remote address. */
 	uint8_t before[SUT_REDIRECT_SIZE]; /**< What stands there. */
 	uint8_t after[SUT_REDIRECT_SIZE];  /**< What will. */
+	bool is_lasting; /**< Its module cannot be unloaded. */
+};
+
+/** Bytes that tell that a module is still there: its build-id. */
+struct sut_switch_check {
+	uint64_t at; /**< Remote address. */
+	struct sut_build_id build_id;
 };
 
 /** A switch. Owns its tables; the names in the ranges are borrowed. */
@@ -28,16 +36,21 @@ struct sut_switch {
 	size_t n_changes, changes_capacity;
 	struct sut_quiet_range *ranges; /**< Sorted by sut_switch_prepare(). */
 	size_t n_ranges, ranges_capacity;
+	struct sut_switch_check *checks;
+	size_t n_checks, checks_capacity;
 };
 
 void sut_switch_deinit(struct sut_switch *s);
 sut_check struct sut_err *sut_switch_add_change(struct sut_switch *s, struct sut_change change);
 sut_check struct sut_err *sut_switch_add_range(struct sut_switch *s,
 					       struct sut_quiet_range range);
+sut_check struct sut_err *sut_switch_add_check(struct sut_switch *s,
+					       struct sut_switch_check check);
 
 /** Sort the ranges, and give the target's process pages of its own for the code
  *  that will change (by writing what stands there already), so that no page is
- *  copied while it is stopped. SUT_E_MISMATCH when something else stands there. */
+ *  copied while it is stopped; not where something else may stand by then.
+ *  SUT_E_MISMATCH when something else stands there now. */
 sut_check struct sut_err *sut_switch_prepare(struct sut_switch *s, struct sut_process *process);
 
 /** How a try ended. */

@@ -18,13 +18,16 @@ enum {
 	MAX_ITEMS = 65536,
 };
 
+/** Flags in the word of the state. */
+enum { STATE_MASK = 0xff, FLAG_LOST = 0x200, FLAGS = FLAG_LOST };
+
 /** The head, at the start of the read-only mapping. All numbers little-endian;
  *  offsets count from the head. */
 struct head {
 	char magic[16];
 	uint32_t version;
 	uint32_t size; /**< Of the whole trace: head, tables and names. */
-	uint32_t state;
+	uint32_t state; /**< enum sut_trace_state, and flags. */
 	uint32_t n_functions, n_parts;
 	uint32_t name, advisories; /**< Offsets of strings. */
 	uint32_t build_id_size;
@@ -67,6 +70,11 @@ void sut_trace_deinit(struct sut_trace *trace)
 	free(trace->name);
 	free(trace->advisories);
 	*trace = (struct sut_trace){ 0 };
+}
+
+static uint32_t state_word(const struct sut_trace *trace, enum sut_trace_state state)
+{
+	return state | (trace->is_lost ? FLAG_LOST : 0);
 }
 
 static size_t tables_size(size_t n_functions, size_t n_parts)
@@ -198,7 +206,7 @@ struct sut_err *sut_trace_write(const struct sut_trace *trace, struct sut_buf *r
 	struct head head = {
 		.version = VERSION,
 		.size = size,
-		.state = trace->state,
+		.state = state_word(trace, trace->state),
 		.n_functions = trace->n_functions,
 		.n_parts = trace->n_parts,
 		.build_id_size = trace->build_id.size,
@@ -314,7 +322,8 @@ static struct sut_err *check_head(struct sut_view bytes, uint64_t at, const stru
 	    head->size < tables_size(head->n_functions, head->n_parts) ||
 	    head->build_id_size > SUT_MAX_BUILD_ID)
 		return damaged("a size is wrong");
-	if (head->state < SUT_TRACE_PLACED || head->state > SUT_TRACE_REVERTED)
+	uint32_t state = head->state & ~FLAGS;
+	if (state < SUT_TRACE_PLACED || state > SUT_TRACE_REVERTED)
 		return damaged("no such state");
 	struct sut_err *err = seal((struct sut_view){ bytes.data, head->size }, &digest);
 	if (err)
@@ -340,7 +349,8 @@ struct sut_err *sut_trace_read(struct sut_view bytes, uint64_t at, struct sut_tr
 		return err;
 	bytes.size = head.size;
 	trace = (struct sut_trace){
-		.state = head.state,
+		.state = head.state & STATE_MASK,
+		.is_lost = head.state & FLAG_LOST,
 		.base = head.base,
 		.module = head.module,
 		.ro = head.ro,
@@ -442,7 +452,7 @@ bool sut_traces_exist(struct sut_process *process, const struct sut_maps *maps)
 struct sut_err *sut_trace_set_state(struct sut_process *process, struct sut_trace *trace,
 				    enum sut_trace_state state)
 {
-	uint32_t word = state;
+	uint32_t word = state_word(trace, state);
 	struct sut_addr at = { trace->ro.start + offsetof(struct head, state) };
 	struct sut_err *err = sut_process_poke(
 		process, at, (struct sut_view){ (const uint8_t *)&word, sizeof(word) });

@@ -19,7 +19,8 @@
  *
  * PLACED: the payload may be incomplete, and no redirect leads to it. APPLYING,
  * REVERTING: it is complete, and some redirects may stand. REVERTED: none stands;
- * the payload stays, because the program may have stored pointers into it.
+ * the payload stays, because the program may have stored pointers into it. With the
+ * state stand flags, in the same word.
  *
  * Who can write the target's memory can forge a trace, so readers check it like
  * any input from outside: sizes, offsets, and a digest over all but the state.
@@ -66,6 +67,8 @@ struct sut_trace_part {
 /** A trace. Owns everything in it. */
 struct sut_trace {
 	enum sut_trace_state state;
+	bool is_lost; /**< The module was unloaded: the payload is never used again
+			   (live/life.h). Written together with the state. */
 	struct sut_sha256 digest; /**< Of the hotpatch file. */
 	char *name;               /**< Of the hotpatch. */
 	char *advisories;         /**< Joined by ", ". */
@@ -113,7 +116,8 @@ sut_check struct sut_err *sut_traces_read(struct sut_process *process,
 /** Does @p process have a trace, sound or not? */
 bool sut_traces_exist(struct sut_process *process, const struct sut_maps *maps);
 
-/** Write @p state into the trace that stands in the target. */
+/** Write @p state, and the flags of @p trace, into the trace that stands in the
+ *  target. */
 sut_check struct sut_err *sut_trace_set_state(struct sut_process *process,
 					      struct sut_trace *trace,
 					      enum sut_trace_state state);

@@ -40,7 +40,8 @@ static bool read_headers(struct sut_process *process, uint64_t at, struct header
 }
 
 // Find the build-id among the notes of one PT_NOTE segment (gABI "Note Section").
-static bool find_build_id(struct sut_view notes, uint64_t align, struct sut_build_id *ret)
+static bool find_build_id(struct sut_view notes, uint64_t align, struct sut_build_id *ret,
+			  uint64_t *at_ret)
 {
 	Elf64_Nhdr note;
 	uint64_t at = 0, mask = (align == 8 ? 8 : 4) - 1;
@@ -56,6 +57,7 @@ static bool find_build_id(struct sut_view notes, uint64_t align, struct sut_buil
 		    memcmp(name.data, "GNU", 4) == 0 && desc.size) {
 			ret->size = desc.size < SUT_MAX_BUILD_ID ? desc.size : SUT_MAX_BUILD_ID;
 			memcpy(ret->bytes, desc.data, ret->size);
+			*at_ret = desc_at;
 			return true;
 		}
 		at = (desc_at + note.n_descsz + mask) & ~mask;
@@ -68,8 +70,11 @@ static void read_build_id(struct sut_process *process, const Elf64_Phdr *ph, str
 	uint8_t notes[MAX_NOTES];
 	size_t size = ph->p_memsz < MAX_NOTES ? ph->p_memsz : MAX_NOTES;
 
-	if (!m->build_id.size && peek(process, m->base + ph->p_vaddr, notes, size))
-		find_build_id((struct sut_view){ notes, size }, ph->p_align, &m->build_id);
+	uint64_t at, start = m->base + ph->p_vaddr;
+
+	if (!m->build_id.size && peek(process, start, notes, size) &&
+	    find_build_id((struct sut_view){ notes, size }, ph->p_align, &m->build_id, &at))
+		m->build_id_at = start + at;
 }
 
 static void add_segment(struct sut_process *process, const Elf64_Phdr *ph, struct sut_module *m)

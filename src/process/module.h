@@ -43,6 +43,7 @@ struct sut_module {
 				    relocated the module (PT_GNU_RELRO); empty: none. */
 	bool is_executable_file; /**< ET_EXEC. */
 	struct sut_build_id build_id;
+	uint64_t build_id_at;    /**< Remote address of its bytes. */
 };
 
 /** The modules of a process. Owns the table; borrows the maps. */

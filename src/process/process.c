@@ -293,3 +293,17 @@ bool sut_process_is_alive(const struct sut_process *process)
 {
 	return !is_dead(process->thread);
 }
+
+// Documentation/admin-guide/mm/pagemap.rst: 8 bytes for each page.
+bool sut_process_has_own_page(const struct sut_process *process, struct sut_addr at)
+{
+	static const uint64_t present = UINT64_C(1) << 63, swapped = UINT64_C(1) << 62,
+			      of_file = UINT64_C(1) << 61;
+	uint64_t entry = 0;
+
+	_cleanup_close_ int fd = openat(process->thread, "pagemap", O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || pread(fd, &entry, sizeof(entry), at.at / 4096 * sizeof(entry)) !=
+			      sizeof(entry))
+		return false;
+	return (entry & (present | swapped)) && !(entry & of_file);
+}

@@ -75,6 +75,10 @@ sut_check struct sut_err *sut_process_peek(struct sut_process *process, struct s
 sut_check struct sut_err *sut_process_poke(struct sut_process *process, struct sut_addr to,
 					   struct sut_view bytes);
 
+/** Has the process a page of its own at @p at, as whatever was written to has,
+ *  rather than one of a file? False also when the kernel does not tell. */
+bool sut_process_has_own_page(const struct sut_process *process, struct sut_addr at);
+
 /** Does @p process, or one that took its pid, still run? False also for a
  *  zombie. */
 bool sut_process_is_alive(const struct sut_process *process);

@@ -218,6 +218,8 @@ struct sut_err *sut_scope_init(struct sut_snapshot *snapshot, const struct sut_m
 	for (size_t i = 0; i < list.n; i++)
 		order[i] = SIZE_MAX;
 	size_t n = number_global(&list, order);
+	// Only the program has a DT_DEBUG; all of another namespace can be closed.
+	scope.n_initial = list.objects[0].debug ? n : 0;
 	if (n != SIZE_MAX)
 		n = number_needed(&list, own, order, n);
 	if (n == SIZE_MAX)
@@ -227,6 +229,14 @@ struct sut_err *sut_scope_init(struct sut_snapshot *snapshot, const struct sut_m
 	if (!err)
 		*ret = scope;
 	return err;
+}
+
+bool sut_scope_has_initial(const struct sut_scope *scope, const struct sut_module *module)
+{
+	for (size_t i = 0; i < scope->n_initial && i < scope->n_objects; i++)
+		if (scope->objects[i].at == module->dynamic)
+			return true;
+	return false;
 }
 
 void sut_scope_deinit(struct sut_scope *scope)

@@ -33,6 +33,7 @@ struct sut_scope {
 	struct sut_snapshot *snapshot; /**< Borrowed. */
 	struct sut_dynamic *objects;   /**< In the order of the search. */
 	size_t n_objects;
+	size_t n_initial; /**< How many of them were loaded with the program, and stay. */
 	size_t first; /**< With DT_SYMBOLIC: the module itself, searched before all. */
 };
 
@@ -40,6 +41,9 @@ struct sut_scope {
 sut_check struct sut_err *sut_scope_init(struct sut_snapshot *snapshot,
 					 const struct sut_module *module, struct sut_scope *ret);
 void sut_scope_deinit(struct sut_scope *scope);
+
+/** Was @p module loaded with the program? */
+bool sut_scope_has_initial(const struct sut_scope *scope, const struct sut_module *module);
 
 /** Find @p name of @p version in any module of the process, whether it is in a scope
  *  or not, in the order of their addresses. */
