@@ -286,9 +286,13 @@ struct sut_err *sut_target_switch(struct sut_target *t, struct sut_switch *s, ui
 
 void sut_target_settle(struct sut_target *target)
 {
-	static const uint64_t settle_limit = 200000000; // ns
+	static const uint64_t settle_limit = 200000000, patience = 1000000000; // ns
 
 	sut_tracer_attend(&target->tracer, sut_now() + settle_limit, true);
+	// Calls that are about to end do so in time; the others begin anew when we go.
+	uint64_t last = sut_tracer_last_due(&target->tracer, patience);
+	if (last)
+		sut_tracer_attend(&target->tracer, last + settle_limit, true);
 }
 
 struct sut_err *sut_target_tell(struct sut_target *target, const struct sut_switch_story *story,

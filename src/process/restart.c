@@ -22,14 +22,25 @@ static const long may_be_made_again[] = {
 	SYS_rt_sigsuspend, SYS_wait4,	      SYS_waitid,
 };
 
-bool sut_restart_is_needed(const struct user_regs_struct *regs)
+static bool may_be_made(const struct user_regs_struct *regs)
 {
-	if ((long)regs->orig_rax < 0 || (long)regs->rax != -EINTR)
-		return false;
 	for (size_t i = 0; i < sizeof(may_be_made_again) / sizeof(may_be_made_again[0]); i++)
 		if ((long)regs->orig_rax == may_be_made_again[i])
 			return true;
 	return false;
+}
+
+bool sut_restart_is_needed(const struct user_regs_struct *regs)
+{
+	return (long)regs->orig_rax >= 0 && (long)regs->rax == -EINTR && may_be_made(regs);
+}
+
+bool sut_restart_is_by_call(const struct user_regs_struct *regs)
+{
+	static const long restart_block = -516; // -ERESTART_RESTARTBLOCK
+
+	// One that was restarted so before is allowed to be.
+	return (long)regs->rax == restart_block && may_be_made(regs);
 }
 
 void sut_restart_rewind(struct user_regs_struct *regs)

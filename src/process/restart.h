@@ -27,6 +27,10 @@
  *  not restart but that may be made again? */
 bool sut_restart_is_needed(const struct user_regs_struct *regs);
 
+/** Is @p regs' thread about to be restarted by the kernel through restart_syscall(2),
+ *  from a call that may be made again instead? */
+bool sut_restart_is_by_call(const struct user_regs_struct *regs);
+
 /** Put the thread back onto its `syscall` instruction. */
 void sut_restart_rewind(struct user_regs_struct *regs);
 

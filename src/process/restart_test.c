@@ -39,6 +39,20 @@ TEST(restart, is_needed_only_for_calls_that_say_EINTR_and_have_done_nothing)
 	EXPECT(!sut_restart_is_needed(&regs));
 }
 
+TEST(restart, knows_the_sleeps_that_the_kernel_resumes_by_a_call_of_its_own)
+{
+	struct user_regs_struct regs = thrown_out_of(SYS_nanosleep, -516);
+
+	EXPECT(sut_restart_is_by_call(&regs));
+	// It was resumed so before, and so it may be.
+	regs = thrown_out_of(SYS_restart_syscall, -516);
+	EXPECT(!sut_restart_is_by_call(&regs));
+	regs = thrown_out_of(SYS_select, -514);
+	EXPECT(!sut_restart_is_by_call(&regs));
+	regs = thrown_out_of(-1, -516);
+	EXPECT(!sut_restart_is_by_call(&regs));
+}
+
 TEST(restart, puts_the_thread_onto_its_instruction_and_back)
 {
 	struct user_regs_struct regs = thrown_out_of(SYS_epoll_wait, -EINTR), before = regs;

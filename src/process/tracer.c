@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "process/filter.h"
 #include "process/process.h"
 #include "process/restart.h"
 #include "process/roster.h"
@@ -31,6 +32,7 @@ void sut_tracer_deinit(struct sut_tracer *tracer)
 	sut_tracer_go(tracer);
 	for (size_t i = 0; i < tracer->n_sharers; i++)
 		sut_process_close(&tracer->sharers[i]);
+	sut_clocks_deinit(&tracer->clocks);
 	free(tracer->sharers);
 	free(tracer->threads);
 	*tracer = (struct sut_tracer){ 0 };
@@ -57,16 +59,28 @@ static bool get_regs(struct sut_thread *thread)
 	return ptrace(PTRACE_GETREGS, thread->tid, NULL, &thread->regs) == 0;
 }
 
+// The kernel would make a call that the thread's own filter forbids.
+static bool is_restart_forbidden(struct sut_thread *thread)
+{
+	if (!sut_restart_is_by_call(&thread->regs))
+		return false;
+	if (thread->restart_law == SUT_RESTART_UNKNOWN)
+		thread->restart_law = sut_filter_allows_restart(thread->tid) ?
+					      SUT_RESTART_ALLOWED :
+					      SUT_RESTART_FORBIDDEN;
+	return thread->restart_law == SUT_RESTART_FORBIDDEN;
+}
+
 static void rewind_if_needed(struct sut_thread *thread)
 {
-	if (!sut_restart_is_needed(&thread->regs))
+	if (!sut_restart_is_needed(&thread->regs) && !is_restart_forbidden(thread))
 		return;
 	sut_restart_rewind(&thread->regs);
 	set_regs(thread);
 	thread->is_rewound = true;
 }
 
-static void note_stop(struct sut_thread *thread, int sig)
+static void note_stop(struct sut_tracer *tracer, struct sut_thread *thread, int sig)
 {
 	struct user_regs_struct rewound = thread->regs;
 
@@ -78,6 +92,7 @@ static void note_stop(struct sut_thread *thread, int sig)
 	// It may not have run since the last stop.
 	thread->is_rewound = thread->is_rewound && sut_restart_is_pending(&rewound, &thread->regs);
 	rewind_if_needed(thread);
+	sut_timeout_note(tracer, thread);
 }
 
 // While threads stand still, nobody else's work may come before ours: a tracer
@@ -94,7 +109,9 @@ static void let_go(struct sut_thread *thread, int sig)
 {
 	// A thread that job control holds must listen, not run: it wakes when the
 	// process is continued.
-	long request = thread->is_group_stopped && !sig ? PTRACE_LISTEN : PTRACE_CONT;
+	long request = thread->is_group_stopped && !sig	  ? PTRACE_LISTEN :
+		       sut_timeout_needs_steps(thread) ? PTRACE_SYSCALL :
+							 PTRACE_CONT;
 
 	ptrace(request, thread->tid, NULL, (long)sig);
 	thread->state = SUT_THREAD_RUNNING;
@@ -155,6 +172,8 @@ static void pass_signal(const struct sut_tracer *tracer, struct sut_thread *thre
 			rewind_if_needed(thread);
 		}
 	}
+	if (!thread->is_rewound)
+		thread->timeout.due = 0;
 	thread->is_group_stopped = false;
 	let_go(thread, sig);
 }
@@ -170,7 +189,7 @@ static bool take_report(struct sut_tracer *tracer, struct sut_thread *thread, in
 	int sig = WSTOPSIG(status), event = status >> 16;
 	if (event == PTRACE_EVENT_STOP) {
 		bool was_asked = thread->is_interrupted;
-		note_stop(thread, sig);
+		note_stop(tracer, thread, sig);
 		if (thread->state != SUT_THREAD_STOPPED)
 			return false;
 		if (!was_asked)
@@ -183,6 +202,11 @@ static bool take_report(struct sut_tracer *tracer, struct sut_thread *thread, in
 	}
 	if (event == PTRACE_EVENT_EXEC)
 		tracer->has_execed = true;
+	if (sig == (SIGTRAP | 0x80))
+		sut_timeout_step(thread);
+	// Any stop takes off an interrupt that was pending (kernel/signal.c, ptrace_stop).
+	if (thread->is_interrupted)
+		ptrace(PTRACE_INTERRUPT, thread->tid, NULL, NULL);
 	if (event || sig == (SIGTRAP | 0x80))
 		let_go(thread, 0);
 	else
@@ -271,6 +295,8 @@ struct sut_err *sut_tracer_stop(struct sut_tracer *tracer, uint64_t deadline, st
 
 	if (err)
 		return err;
+	for (size_t i = 0; i < tracer->n_threads; i++)
+		sut_timeout_look(tracer, &tracer->threads[i]);
 	tracer->is_hurried = true;
 	hurry(true);
 	struct sut_stop stop = { .begin = sut_now() };
@@ -301,6 +327,7 @@ struct sut_err *sut_tracer_stop(struct sut_tracer *tracer, uint64_t deadline, st
 struct sut_err *sut_tracer_stop_one(struct sut_tracer *tracer, struct sut_thread *thread,
 				    uint64_t deadline, bool *ret)
 {
+	sut_timeout_look(tracer, thread);
 	interrupt(thread);
 	bool is_stopped = collect(tracer, thread, deadline);
 	if (tracer->has_execed || sut_tracer_count(tracer) == 0)
@@ -336,20 +363,55 @@ static bool has_settled(const struct sut_tracer *tracer, const struct sut_thread
 	return text[0] == 0 || (text[0] >= '0' && text[0] <= '9');
 }
 
-static bool is_settled(struct sut_tracer *tracer)
+/** What a tracer waits for before it may end. */
+enum waits_for { WAITS_FOR_NOTHING, WAITS_FOR_TIMEOUT, WAITS_FOR_THREAD };
+
+static enum waits_for waits_for(struct sut_tracer *tracer, uint64_t until)
 {
-	bool all = true;
+	enum waits_for answer = WAITS_FOR_NOTHING;
 
 	for (size_t i = 0; i < tracer->n_threads; i++) {
 		struct sut_thread *thread = &tracer->threads[i];
-		if (thread->state == SUT_THREAD_RUNNING && thread->is_rewound) {
-			if (has_settled(tracer, thread))
-				thread->is_rewound = false;
-			else
-				all = false;
-		}
+		if (thread->state != SUT_THREAD_RUNNING)
+			continue;
+		if (thread->is_rewound && has_settled(tracer, thread))
+			thread->is_rewound = false;
+		if (thread->is_rewound)
+			return WAITS_FOR_THREAD;
+		if (thread->timeout.due && thread->timeout.due <= until)
+			answer = WAITS_FOR_TIMEOUT;
 	}
-	return all;
+	return answer;
+}
+
+uint64_t sut_tracer_last_due(const struct sut_tracer *tracer, uint64_t span)
+{
+	uint64_t limit = sut_now() + span, last = 0;
+
+	for (size_t i = 0; i < tracer->n_threads; i++) {
+		const struct sut_thread *thread = &tracer->threads[i];
+		if (thread->state == SUT_THREAD_RUNNING && thread->timeout.due > last &&
+		    thread->timeout.due <= limit)
+			last = thread->timeout.due;
+	}
+	return last;
+}
+
+// Interrupt threads whose calls' time is over, so that these end. Returns when the
+// next one is due, at the latest @p until.
+static uint64_t end_calls(struct sut_tracer *tracer, uint64_t until)
+{
+	uint64_t now = sut_now();
+
+	for (size_t i = 0; i < tracer->n_threads; i++) {
+		struct sut_thread *thread = &tracer->threads[i];
+		if (sut_timeout_is_over(thread, now))
+			interrupt(thread);
+		else if (thread->state == SUT_THREAD_RUNNING && thread->timeout.is_inside &&
+			 thread->timeout.due < until)
+			until = thread->timeout.due;
+	}
+	return until;
 }
 
 void sut_tracer_attend(struct sut_tracer *tracer, uint64_t until, bool settle)
@@ -372,11 +434,13 @@ void sut_tracer_attend(struct sut_tracer *tracer, uint64_t until, bool settle)
 			ptrace(PTRACE_CONT, tid, NULL, NULL);
 			continue;
 		}
-		if (tid < 0 || (settle && is_settled(tracer)))
+		enum waits_for what = settle ? waits_for(tracer, until) : WAITS_FOR_TIMEOUT;
+		if (tid < 0 || what == WAITS_FOR_NOTHING)
 			return;
 		uint64_t now = sut_now(), next = now + poll_interval;
+		uint64_t wake = end_calls(tracer, until);
 		if (now >= until)
 			return;
-		sut_tracer_wait(settle && next < until ? next : until);
+		sut_tracer_wait(what == WAITS_FOR_THREAD && next < wake ? next : wake);
 	}
 }

@@ -35,6 +35,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "process/timeout.h"
 
 struct sut_process;
 
@@ -49,6 +50,13 @@ enum sut_thread_state {
 				 user code and cannot be traced. */
 };
 
+/** May the kernel restart a thread's sleep by itself? */
+enum sut_restart_law {
+	SUT_RESTART_UNKNOWN,
+	SUT_RESTART_ALLOWED,
+	SUT_RESTART_FORBIDDEN, /**< A seccomp filter does not allow it (process/filter.h). */
+};
+
 /** A thread of the target. */
 struct sut_thread {
 	pid_t tid;
@@ -58,6 +66,8 @@ struct sut_thread {
 	bool is_held;          /**< Adopted: not let go with the others. */
 	bool is_rewound;       /**< regs were rewound, and the thread is not yet seen
 				    to have made its call again. */
+	enum sut_restart_law restart_law; /**< Private. */
+	struct sut_timeout timeout; /**< Private: of the call it was rewound into. */
 	struct user_regs_struct regs; /**< At the last stop, as they will be resumed. */
 };
 
@@ -71,6 +81,7 @@ struct sut_tracer {
 	 *  threads are in the table too. Owned. */
 	struct sut_process *sharers;
 	size_t n_sharers;
+	struct sut_clocks clocks; /**< Private. */
 	bool is_hurried;  /**< Private: we run with real-time priority. */
 	bool has_execed; /**< The process has become another program. */
 };
@@ -127,6 +138,10 @@ void sut_tracer_go_one(struct sut_thread *thread);
  *  Returns early when @p settle is set and every rewound thread is seen to have
  *  made its call again. */
 void sut_tracer_attend(struct sut_tracer *tracer, uint64_t until, bool settle);
+
+/** When the last call that is to end within @p span is due (process/timeout.h), in
+ *  sut_now() time; 0: none. Until then sut_tracer_attend() has something to do. */
+uint64_t sut_tracer_last_due(const struct sut_tracer *tracer, uint64_t span);
 
 /** Sleep until a traced thread reports something or @p until has passed; false
  *  when it has. For waits of borrowed threads. */

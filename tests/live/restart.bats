@@ -85,3 +85,45 @@ teardown() {
 	done
 	stop_victim
 }
+
+# Every call of live-timers has ended in time, at least $1 times: counts are
+# name=rounds/shortest/longest/wrong. A call that began anew even once would have
+# lasted for two of its timeouts of $2 ms.
+in_time() {
+	local result counts
+	for result in $(ask c); do
+		IFS=/ read -r -a counts <<<"${result#*=}"
+		((counts[0] >= $1 && counts[1] >= $2 && counts[2] < 2 * $2 && counts[3] == 0)) || {
+			echo "$result"
+			return 1
+		}
+	done
+}
+
+@test "a timeout is over in time, however often its call is stopped" {
+	start_victim live-timers 400
+	ask c >/dev/null
+	run -0 "$stopper" "$pid" 100 15000
+	in_time 2 400
+	stop_victim
+}
+
+@test "a timeout is over in time where a filter kills whoever calls restart_syscall" {
+	start_victim live-timers 400 locked
+	ask c >/dev/null
+	run -0 "$stopper" "$pid" 100 15000
+	in_time 2 400
+	stop_victim
+}
+
+@test "a timeout is over in time while and after the program is patched" {
+	start_victim live-timers 600 locked
+	ask c >/dev/null
+	for _ in 1 2; do
+		sleep 0.3 # in the middle of each call
+		run -0 "$suture" apply --pid "$pid" "$built/live-timers.hotpatch"
+		run -0 "$suture" revert --pid "$pid" "$built/live-timers.hotpatch"
+	done
+	in_time 2 600
+	stop_victim
+}

@@ -169,7 +169,6 @@ static void forbid_most(void)
 		ALLOW(futex),
 		ALLOW(clock_nanosleep),
 		ALLOW(rt_sigreturn),
-		ALLOW(restart_syscall),
 		ALLOW(exit_group),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
 	};
