@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "process/filter.h"
 #include "process/maps.h"
 #include "process/process.h"
 #include "process/tracer.h"
@@ -67,6 +68,11 @@ int sut_borrow_fitness(const struct sut_thread *thread, const struct sut_process
 static struct sut_err *trace_error(const struct sut_borrow *b, const char *what)
 {
 	return sut_err_os(errno, "%s of thread %d", what, b->thread->tid);
+}
+
+static struct sut_err *killed(const struct sut_borrow *b)
+{
+	return sut_err(SUT_E_GONE, "thread %d has exited", b->thread->tid);
 }
 
 // The kernel's sw_reserved bytes: without them it would restore SSE only.
@@ -148,6 +154,31 @@ static struct sut_err *write_frame(struct sut_borrow *b)
 	return err;
 }
 
+// Where a seccomp filter judges the thread's calls, ours are not its own: the filter
+// is suspended for them. Without that, a call that it does not expect may kill the
+// whole process; no thread is borrowed then.
+static struct sut_err *suspend_seccomp(const struct sut_borrow *b)
+{
+	pid_t tid = b->thread->tid;
+
+	if (ptrace(PTRACE_SETOPTIONS, tid, NULL,
+		   (long)(SUT_TRACE_OPTIONS | PTRACE_O_SUSPEND_SECCOMP)) == 0)
+		return NULL;
+	if (errno == ESRCH)
+		return killed(b);
+	if (!sut_filter_is_on(tid))
+		return NULL;
+	return sut_err(SUT_E_DENIED,
+		       "seccomp judges the calls of thread %d; to suspend it for ours takes "
+		       "CAP_SYS_ADMIN and no seccomp filter over this program",
+		       tid);
+}
+
+static void resume_seccomp(const struct sut_borrow *b)
+{
+	ptrace(PTRACE_SETOPTIONS, b->thread->tid, NULL, (long)SUT_TRACE_OPTIONS);
+}
+
 struct sut_err *sut_borrow_begin(struct sut_tracer *tracer, struct sut_thread *thread,
 				 const struct sut_gadgets *gadgets, const struct sut_maps *maps,
 				 struct sut_borrow *ret)
@@ -160,20 +191,20 @@ struct sut_err *sut_borrow_begin(struct sut_tracer *tracer, struct sut_thread *t
 		return err;
 	if (ptrace(PTRACE_GETSIGMASK, thread->tid, sizeof(b.mask), &b.mask) < 0)
 		return trace_error(&b, "signal mask");
+	err = suspend_seccomp(&b);
+	if (err)
+		return err;
 	// A shadow stack would not let `ret` go where it never came from.
 	if (gadgets->has_ret && gadgets->sigreturn.at && !facts.has_shadow_stack &&
 	    sut_borrow_fitness(thread, tracer->process, maps) >= SUT_FITNESS_SAFE) {
 		err = write_frame(&b);
-		if (err)
+		if (err) {
+			resume_seccomp(&b);
 			return err;
+		}
 	}
 	*ret = b;
 	return NULL;
-}
-
-static struct sut_err *killed(const struct sut_borrow *b)
-{
-	return sut_err(SUT_E_GONE, "thread %d has exited", b->thread->tid);
 }
 
 // Wait for the borrowed thread's next stop; @p ret is waitpid's status >> 8.
@@ -232,10 +263,6 @@ static struct sut_err *enter(struct sut_borrow *b, const struct user_regs_struct
 	b->is_inside = true;
 	if (ptrace(PTRACE_SETSIGMASK, b->thread->tid, sizeof(all), &all) < 0)
 		return killed(b);
-	// Where a seccomp filter judges the target's calls, ours are not its own.
-	// Needs CAP_SYS_ADMIN; without, the call's result tells.
-	ptrace(PTRACE_SETOPTIONS, b->thread->tid, NULL,
-	       (long)(SUT_TRACE_OPTIONS | PTRACE_O_SUSPEND_SECCOMP));
 	return NULL;
 }
 
@@ -362,9 +389,11 @@ void sut_borrow_end(struct sut_borrow *b)
 {
 	pid_t tid = b->thread->tid;
 
+	if (!b->is_inside)
+		resume_seccomp(b);
 	if (!b->is_inside || b->thread->state == SUT_THREAD_GONE || !return_to_trap(b))
 		return;
-	ptrace(PTRACE_SETOPTIONS, tid, NULL, (long)SUT_TRACE_OPTIONS);
+	resume_seccomp(b);
 	ptrace(PTRACE_SETSIGMASK, tid, sizeof(b->mask), &b->mask);
 	ptrace(PTRACE_SETREGS, tid, NULL, &b->thread->regs);
 	b->is_inside = false;

@@ -69,11 +69,46 @@ survives() {
 	survives seccomp
 }
 
+@test "a seccomp filter judges as before when the process has been patched" {
+	start_victim live-storm seccomp
+	run -0 "$suture" apply --pid "$pid" "$hotpatch"
+	[[ $(ask a) == 43 ]]
+	printf x >&"${VICTIM[1]}" # a call that it kills for: SIGSYS
+	run -159 wait "$pid"
+	pid=
+}
+
+@test "a process whose filter cannot be suspended is refused, not killed" {
+	start_victim live-storm seccomp
+	run -5 setpriv --bounding-set=-sys_admin \
+		"$suture" apply --pid "$pid" --json "$hotpatch"
+	[[ $(row outcome <<<"$output") == refused ]]
+	[[ $(row reason <<<"$output") == *"seccomp judges the calls of thread $pid;"* ]]
+	[[ $(ask a) == 7 ]]
+	stop_victim
+}
+
+@test "MemoryDenyWriteExecute=, by a filter as systemd makes it, and it stays" {
+	start_victim live-storm filter
+	[[ $(ask x) == 1 ]] # EPERM
+	run -0 "$suture" apply --pid "$pid" "$hotpatch"
+	[[ $(ask a) == 43 ]]
+	[[ $(ask x) == 1 ]]
+	stop_victim
+	survives filter
+}
+
 @test "seccomp's strict mode" {
 	survives strict
 }
 
-@test "PR_SET_MDWE" {
+@test "PR_SET_MDWE, and it stays" {
+	start_victim live-storm mdwe
+	[[ $(ask x) == 13 ]] # EACCES
+	run -0 "$suture" apply --pid "$pid" "$hotpatch"
+	[[ $(ask a) == 43 ]]
+	[[ $(ask x) == 13 ]]
+	stop_victim
 	survives mdwe
 }
 

@@ -11,11 +11,13 @@
  *   seccomp  a filter kills whoever maps memory, and more
  *   strict   a thread in seccomp's strict mode: read, write, exit, sigreturn
  *   mdwe     PR_SET_MDWE: no memory may become executable
+ *   filter   the same by a filter, as systemd makes it: such calls fail
  *   shared   another process shares the memory (CLONE_VM) and calls answer()
  *   private  PR_SET_DUMPABLE 0
  *   exec     executes itself anew every few milliseconds
  *   alarm    SIGALRM two thousand times a second
- * "a": answer(6); "c": "done N wrong N"; "q": quit.
+ * "a": answer(6); "c": "done N wrong N"; "x": the error of making memory executable;
+ * "q": quit.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -179,6 +181,39 @@ static void forbid_most(void)
 		_exit(77);
 }
 
+#define REFUSE(name, arg, mask, bits)                                                           \
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),                    \
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 4),                            \
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[arg])),     \
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, mask),                                        \
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, bits, 0, 1),                                  \
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
+
+// MemoryDenyWriteExecute= of systemd.exec(5).
+static void forbid_execution(void)
+{
+	enum { WX = PROT_WRITE | PROT_EXEC, SHARED_EXEC = 0100000 };
+	struct sock_filter code[] = {
+		REFUSE(mmap, 2, WX, WX),
+		REFUSE(mprotect, 2, PROT_EXEC, PROT_EXEC),
+		REFUSE(pkey_mprotect, 2, PROT_EXEC, PROT_EXEC),
+		REFUSE(shmat, 2, SHARED_EXEC, SHARED_EXEC),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) != 0)
+		_exit(77);
+}
+
+static int make_executable(void)
+{
+	static char bytes[8192] __attribute__((aligned(4096)));
+
+	return syscall(SYS_mprotect, bytes, 4096, PROT_READ | PROT_EXEC) == 0 ? 0 : errno;
+}
+
 static int share(void *unused)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -234,6 +269,9 @@ static void *serve(void *unused)
 			size = snprintf(text, sizeof(text), "done %ld wrong %ld\n", n_done,
 					n_wrong);
 			(void)!write(1, text, size);
+		} else if (c == 'x') {
+			size = snprintf(text, sizeof(text), "%d\n", make_executable());
+			(void)!write(1, text, size);
 		}
 	}
 	syscall(is_strict ? SYS_exit : SYS_exit_group, 0);
@@ -271,6 +309,8 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(mode, "seccomp") == 0)
 		forbid_most();
+	if (strcmp(mode, "filter") == 0)
+		forbid_execution();
 	if (strcmp(mode, "strict") == 0)
 		is_strict = prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) == 0;
 	serve(NULL);
