@@ -374,7 +374,10 @@ static enum waits_for waits_for(struct sut_tracer *tracer, uint64_t until)
 		struct sut_thread *thread = &tracer->threads[i];
 		if (thread->state != SUT_THREAD_RUNNING)
 			continue;
-		if (thread->is_rewound && has_settled(tracer, thread))
+		// One that stops at the entry of its call must be let go there: the
+		// kernel would wake it from the call if we ended before.
+		if (thread->is_rewound && !sut_timeout_needs_steps(thread) &&
+		    has_settled(tracer, thread))
 			thread->is_rewound = false;
 		if (thread->is_rewound)
 			return WAITS_FOR_THREAD;
