@@ -48,6 +48,7 @@ struct sut_err *sut_cmd_apply(int argc, char **argv, enum sut_exit *status)
 		.patches = patches,
 		.n_patches = options.n_files,
 		.timeout = options.timeout * 1e9,
+		.is_entry_only = options.is_entry_only,
 		.is_dry_run = options.is_dry_run,
 	};
 	err = sut_apply_check(&apply);

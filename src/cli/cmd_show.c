@@ -106,6 +106,8 @@ static void print_identity(const struct sut_patch *patch, uint64_t file_size)
 	printf("%-10s %s\n", "New build", sut_patch_string(patch, "new_build_id"));
 	print_list("Advisories", json_object_get(patch->meta, "advisories"));
 	printf("%-10s %s\n", "Verdict", sut_patch_string(patch, "verdict"));
+	if (json_is_true(json_object_get(patch->meta, "entry_only_safe")))
+		printf("%-10s %s\n", "Entry only", "proved to be enough: apply --entry-only");
 	print_list("Then do", json_object_get(patch->meta, "after"));
 	printf("%-10s %s in the file, %s in each process\n", "Size", sut_ui_size(file_size).text,
 	       sut_ui_size(payload_size(patch)).text);

@@ -20,7 +20,9 @@ static const char *state_of(const json_t *hotpatch)
 {
 	const char *module = string_of(hotpatch, "module"), *state = string_of(hotpatch, "state");
 
-	return strcmp(module, "loaded") == 0 || strcmp(state, "applied") != 0 ? state : module;
+	if (json_is_true(json_object_get(hotpatch, "entry_only")) && strcmp(state, "applied") == 0)
+		state = "entry only";
+	return strcmp(module, "loaded") == 0 || strcmp(state, "reverted") == 0 ? state : module;
 }
 
 static struct sut_err *add_row(struct sut_table *table, const json_t *process,

@@ -42,6 +42,9 @@ static struct sut_err *take_option(struct sut_crew_options *options, int option)
 		return add_pid(options, optarg);
 	case 't':
 		return read_timeout(options, optarg);
+	case 'e':
+		options->is_entry_only = true;
+		return NULL;
 	case 'n':
 		options->is_dry_run = true;
 		return NULL;
@@ -57,6 +60,7 @@ struct sut_err *sut_crew_options_read(int argc, char **argv, struct sut_crew_opt
 		{ "pid", required_argument, NULL, 'p' },
 		{ "timeout", required_argument, NULL, 't' },
 		{ "dry-run", no_argument, NULL, 'n' },
+		{ "entry-only", no_argument, NULL, 'e' },
 		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 },
 	};

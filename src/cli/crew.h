@@ -19,6 +19,7 @@ struct sut_crew_options {
 	size_t n_pids;
 	double timeout; /**< --timeout, seconds; 10 without. */
 	bool is_dry_run;
+	bool is_entry_only; /**< --entry-only; of apply. */
 	bool is_json;
 	char **files; /**< The arguments; borrowed. */
 	size_t n_files;

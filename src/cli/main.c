@@ -42,6 +42,7 @@ static const char apply_usage[] =
 	"in its memory. For one process all FILEs go in together or none does.\n\n"
 	"  --pid N      only process N; may be given again\n"
 	"  --timeout S  try each process for S seconds (10)\n"
+	"  --entry-only threads may be in the old code, for hotpatches proved to allow it\n"
 	"  --dry-run    check everything, change nothing\n"
 	"  --json       print the rows as JSON\n\n"
 	"Exit status: 0 all patched or already so, 5 some not, 6 no process runs it,\n"

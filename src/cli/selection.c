@@ -20,6 +20,8 @@ struct sut_err *sut_selection_read(const struct sut_crew_options *options,
 
 	if (!selection.patches || !selection.names)
 		return sut_err_nomem();
+	if (options->is_entry_only)
+		return sut_err(SUT_E_USAGE, "--entry-only is an option of apply");
 	for (size_t i = 0; i < options->n_files; i++) {
 		char *file = options->files[i];
 		// A name has no slash, and rarely is there a file of that name.

@@ -9,10 +9,9 @@ static bool decode(struct sut_view code, ZydisDecodedInstruction *ret)
 {
 	ZydisDecoder decoder;
 
-	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64,
-			 ZYDIS_STACK_WIDTH_64);
-	return ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(
-		&decoder, NULL, code.data, code.size, ret));
+	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+	return ZYAN_SUCCESS(
+		ZydisDecoderDecodeInstruction(&decoder, NULL, code.data, code.size, ret));
 }
 
 static enum sut_flow flow_of(const ZydisDecodedInstruction *zi)
@@ -81,9 +80,8 @@ static uint8_t base_of(const ZydisDecodedInstruction *zi)
 static uint8_t rm_register(const ZydisDecodedInstruction *zi, struct sut_view code)
 {
 	if (zi->attributes & ZYDIS_ATTRIB_HAS_MODRM)
-		return zi->raw.modrm.mod == 3 ?
-			       zi->raw.modrm.rm | extension_bit(zi, 'B') << 3 :
-			       255;
+		return zi->raw.modrm.mod == 3 ? zi->raw.modrm.rm | extension_bit(zi, 'B') << 3
+					      : 255;
 	// mov $imm, %reg; push; pop; bswap: the opcode's low bits name it.
 	if (zi->opcode_map == ZYDIS_OPCODE_MAP_DEFAULT && zi->opcode >= 0x50 &&
 	    (zi->opcode < 0x60 || (zi->opcode & 0xf0) == 0xb0))
@@ -102,8 +100,7 @@ static uint32_t shape_of(const ZydisDecodedInstruction *zi, const struct sut_ins
 	} parts = {
 		.mnemonic = zi->mnemonic,
 		.width = zi->operand_width,
-		.is_memory = (zi->attributes & ZYDIS_ATTRIB_HAS_MODRM) &&
-			     zi->raw.modrm.mod != 3,
+		.is_memory = (zi->attributes & ZYDIS_ATTRIB_HAS_MODRM) && zi->raw.modrm.mod != 3,
 		.base = insn->base,
 		.reg = insn->reg,
 		.rm = insn->rm_reg,
@@ -122,9 +119,8 @@ static bool is_in(struct sut_span span, uint64_t value)
 	return value >= span.low && value < span.high;
 }
 
-static bool find_ref(const ZydisDecodedInstruction *zi, uint64_t vaddr,
-		     struct sut_span span, const struct sut_insn *insn,
-		     struct sut_ref *ref)
+static bool find_ref(const ZydisDecodedInstruction *zi, uint64_t vaddr, struct sut_span span,
+		     const struct sut_insn *insn, struct sut_ref *ref)
 {
 	uint64_t next = vaddr + zi->length;
 
@@ -133,9 +129,9 @@ static bool find_ref(const ZydisDecodedInstruction *zi, uint64_t vaddr,
 			.target = next + zi->raw.imm[0].value.s,
 			.off = zi->raw.imm[0].offset,
 			.size = zi->raw.imm[0].size / 8,
-			.kind = insn->flow == SUT_FLOW_CALL ? SUT_REF_CALL :
-				insn->flow == SUT_FLOW_JUMP ? SUT_REF_JUMP :
-							      SUT_REF_COND,
+			.kind = insn->flow == SUT_FLOW_CALL   ? SUT_REF_CALL
+				: insn->flow == SUT_FLOW_JUMP ? SUT_REF_JUMP
+							      : SUT_REF_COND,
 		};
 	} else if (insn->base == SUT_BASE_RIP) {
 		*ref = (struct sut_ref){
@@ -145,8 +141,7 @@ static bool find_ref(const ZydisDecodedInstruction *zi, uint64_t vaddr,
 			.kind = SUT_REF_MEMORY,
 			.is_lea = zi->mnemonic == ZYDIS_MNEMONIC_LEA,
 		};
-	} else if (zi->raw.imm[0].size >= 32 &&
-		   is_in(span, zi->raw.imm[0].value.u)) {
+	} else if (zi->raw.imm[0].size >= 32 && is_in(span, zi->raw.imm[0].value.u)) {
 		*ref = (struct sut_ref){
 			.target = zi->raw.imm[0].value.u,
 			.off = zi->raw.imm[0].offset,
@@ -185,9 +180,9 @@ bool sut_insn_decode(struct sut_view code, uint64_t vaddr, struct sut_span span,
 		.imm_off = zi.raw.imm[0].offset,
 		.imm_size = zi.raw.imm[0].size / 8,
 		.base = base_of(&zi),
-		.reg = zi.attributes & ZYDIS_ATTRIB_HAS_MODRM ?
-			       zi.raw.modrm.reg | extension_bit(&zi, 'R') << 3 :
-			       255,
+		.reg = zi.attributes & ZYDIS_ATTRIB_HAS_MODRM
+			       ? zi.raw.modrm.reg | extension_bit(&zi, 'R') << 3
+			       : 255,
 		.rm_reg = rm_register(&zi, code),
 	};
 	insn->shape = shape_of(&zi, insn);
@@ -200,10 +195,8 @@ static unsigned decode_operands(struct sut_view code, ZydisDecodedOperand *ret)
 	ZydisDecoder decoder;
 	ZydisDecodedInstruction zi;
 
-	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64,
-			 ZYDIS_STACK_WIDTH_64);
-	if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, code.data, code.size,
-						 &zi, ret)))
+	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+	if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, code.data, code.size, &zi, ret)))
 		return 0;
 	return zi.operand_count;
 }
@@ -251,6 +244,87 @@ uint32_t sut_insn_access_size(struct sut_view code)
 		    operands[i].mem.type == ZYDIS_MEMOP_TYPE_MEM)
 			return operands[i].size / 8;
 	return 0;
+}
+
+static bool is_unknown(const ZydisDecodedInstruction *zi, const ZydisDecodedOperand *operands)
+{
+	switch (zi->meta.category) {
+	case ZYDIS_CATEGORY_STRINGOP:
+	case ZYDIS_CATEGORY_SYSCALL:
+	case ZYDIS_CATEGORY_SYSTEM:
+	case ZYDIS_CATEGORY_INTERRUPT:
+	case ZYDIS_CATEGORY_IO:
+		return true;
+	default:
+		break;
+	}
+	switch (zi->mnemonic) {
+	case ZYDIS_MNEMONIC_XCHG:
+		return operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY ||
+		       operands[1].type == ZYDIS_OPERAND_TYPE_MEMORY;
+	case ZYDIS_MNEMONIC_LFENCE:
+	case ZYDIS_MNEMONIC_SFENCE:
+	case ZYDIS_MNEMONIC_MFENCE:
+	case ZYDIS_MNEMONIC_PAUSE:
+		return true;
+	case ZYDIS_MNEMONIC_CALL:
+	case ZYDIS_MNEMONIC_JMP:
+		return operands[0].type == ZYDIS_OPERAND_TYPE_REGISTER ||
+		       (operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY &&
+			zi->mnemonic == ZYDIS_MNEMONIC_JMP);
+	default:
+		return zi->attributes & ZYDIS_ATTRIB_HAS_LOCK;
+	}
+}
+
+// add and sub of a constant compute addresses too, when lea is not needed.
+static bool is_sum(const ZydisDecodedInstruction *zi, const ZydisDecodedOperand *operands)
+{
+	return (zi->mnemonic == ZYDIS_MNEMONIC_ADD || zi->mnemonic == ZYDIS_MNEMONIC_SUB) &&
+	       operands[0].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+	       operands[0].reg.value != ZYDIS_REGISTER_RSP && operands[0].size == 64 &&
+	       operands[1].type == ZYDIS_OPERAND_TYPE_IMMEDIATE;
+}
+
+// Of the frame, or an address as such, which is a reference; but not thread-local.
+static bool is_own(const ZydisDecodedOperand *o)
+{
+	if (o->mem.base == ZYDIS_REGISTER_RSP || o->mem.base == ZYDIS_REGISTER_RIP)
+		return true;
+	return o->mem.base == ZYDIS_REGISTER_NONE && o->mem.segment != ZYDIS_REGISTER_FS &&
+	       o->mem.segment != ZYDIS_REGISTER_GS;
+}
+
+enum sut_effect sut_insn_effect(struct sut_view code, int64_t *ret)
+{
+	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+	ZydisDecodedInstruction zi;
+	ZydisDecoder decoder;
+
+	*ret = 0;
+	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+	if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, code.data, code.size, &zi, operands)) ||
+	    is_unknown(&zi, operands))
+		return SUT_EFFECT_UNKNOWN;
+	if (is_sum(&zi, operands)) {
+		*ret = operands[1].imm.value.s;
+		if (zi.mnemonic == ZYDIS_MNEMONIC_SUB)
+			*ret = -*ret;
+		return SUT_EFFECT_ADDRESS;
+	}
+	for (unsigned i = 0; i < zi.operand_count_visible; i++) {
+		const ZydisDecodedOperand *o = &operands[i];
+		if (o->type != ZYDIS_OPERAND_TYPE_MEMORY || is_own(o))
+			continue;
+		*ret = o->mem.disp.has_displacement ? o->mem.disp.value : 0;
+		if (o->mem.type == ZYDIS_MEMOP_TYPE_AGEN)
+			return SUT_EFFECT_ADDRESS;
+		if (zi.mnemonic == ZYDIS_MNEMONIC_CALL)
+			return SUT_EFFECT_CALL;
+		if (o->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE)
+			return SUT_EFFECT_STORE;
+	}
+	return SUT_EFFECT_NONE;
 }
 
 static int64_t field(struct sut_view code, uint64_t off, unsigned size)

@@ -88,6 +88,20 @@ bool sut_insn_writes(struct sut_view code, uint8_t reg);
 /** Does the instruction at @p code read all 64 bits of general register @p reg? */
 bool sut_insn_reads_wide(struct sut_view code, uint8_t reg);
 
+/** What an instruction does to the world outside of its function's registers and
+ *  stack frame, as far as its bytes tell. */
+enum sut_effect {
+	SUT_EFFECT_NONE,    /**< Nothing; or what a reference tells. */
+	SUT_EFFECT_STORE,   /**< Writes at some distance from a register. */
+	SUT_EFFECT_ADDRESS, /**< Computes an address at some distance from a register. */
+	SUT_EFFECT_CALL,    /**< Calls through memory at some distance from a register. */
+	SUT_EFFECT_UNKNOWN, /**< Atomic, a fence, a string instruction, a system call, an
+			     *  indirect jump: no distance tells what it does. */
+};
+
+/** The effect of the instruction at @p code; @p ret is the distance. */
+enum sut_effect sut_insn_effect(struct sut_view code, int64_t *ret);
+
 /** The displacement of @p insn, sign-extended; @p code is its fragment. 0 when
  *  it has none. */
 int64_t sut_insn_disp(const struct sut_insn *insn, struct sut_view code);

@@ -107,6 +107,45 @@ TEST(insn, absolute_addresses_count_only_inside_the_span)
 	EXPECT(!has_ref);
 }
 
+TEST(insn, tells_what_reaches_beyond_its_function)
+{
+	static const struct {
+		const char *code;
+		size_t size;
+		enum sut_effect effect;
+		int64_t distance;
+	} cases[] = {
+#define CASE(bytes, effect, distance) { bytes, sizeof(bytes) - 1, effect, distance }
+		CASE("\x48\x89\x47\x28", SUT_EFFECT_STORE, 0x28),   // mov %rax,0x28(%rdi)
+		CASE("\x48\x8b\x47\x28", SUT_EFFECT_NONE, 0x28),    // mov 0x28(%rdi),%rax
+		CASE("\x48\x89\x44\x24\x08", SUT_EFFECT_NONE, 0),   // mov %rax,8(%rsp)
+		CASE("\x89\x05\0\0\0\0", SUT_EFFECT_NONE, 0),       // mov %eax,0(%rip)
+		CASE("\x64\x89\x04\x25\xfc\xff\xff\xff", SUT_EFFECT_STORE, -4), // mov %eax,%fs:-4
+		CASE("\x48\x8d\x7f\x28", SUT_EFFECT_ADDRESS, 0x28), // lea 0x28(%rdi),%rdi
+		CASE("\x48\x83\xc7\x28", SUT_EFFECT_ADDRESS, 0x28), // add $0x28,%rdi
+		CASE("\x48\x83\xef\x28", SUT_EFFECT_ADDRESS, -0x28), // sub $0x28,%rdi
+		CASE("\x48\x83\xec\x28", SUT_EFFECT_NONE, 0),       // sub $0x28,%rsp
+		CASE("\xff\x50\x10", SUT_EFFECT_CALL, 0x10),        // call *0x10(%rax)
+		CASE("\xff\xd0", SUT_EFFECT_UNKNOWN, 0),            // call *%rax
+		CASE("\xff\xe0", SUT_EFFECT_UNKNOWN, 0),            // jmp *%rax
+		CASE("\xf0\xff\x07", SUT_EFFECT_UNKNOWN, 0),        // lock incl (%rdi)
+		CASE("\x87\x07", SUT_EFFECT_UNKNOWN, 0),            // xchg %eax,(%rdi)
+		CASE("\x0f\xae\xf0", SUT_EFFECT_UNKNOWN, 0),        // mfence
+		CASE("\xf3\x48\xab", SUT_EFFECT_UNKNOWN, 0),        // rep stos
+		CASE("\x0f\x05", SUT_EFFECT_UNKNOWN, 0),            // syscall
+		CASE("\x55", SUT_EFFECT_NONE, 0),                   // push %rbp
+		CASE("\xc3", SUT_EFFECT_NONE, 0),                   // ret
+#undef CASE
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sut_view code = { (const uint8_t *)cases[i].code, cases[i].size };
+		int64_t distance;
+		EXPECT(sut_insn_effect(code, &distance) == cases[i].effect);
+		EXPECT(cases[i].effect == SUT_EFFECT_NONE || distance == cases[i].distance);
+	}
+}
+
 TEST(insn, refuses_what_is_cut_off)
 {
 	struct sut_insn insn;

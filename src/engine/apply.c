@@ -36,8 +36,7 @@ struct sut_err *sut_apply_check(const struct sut_apply *apply)
 struct sut_err *sut_apply_find(const struct sut_apply *apply, pid_t **ret, size_t *n_ret,
 			       size_t *n_hidden_ret)
 {
-	_cleanup_free_ struct sut_build_id *ids =
-		calloc(apply->n_patches + 1, sizeof(*ids));
+	_cleanup_free_ struct sut_build_id *ids = calloc(apply->n_patches + 1, sizeof(*ids));
 	struct sut_found found = { 0 };
 
 	if (!ids)
@@ -77,15 +76,18 @@ static void work_deinit(struct work *work)
 static struct sut_err *plan_module(struct work *work, const struct sut_patch *patch,
 				   const struct sut_module *module)
 {
-	struct sut_err *err = sut_array_grow(&work->plans, work->n_plans, &work->capacity,
-					     sizeof(*work->plans));
+	struct sut_err *err =
+		sut_array_grow(&work->plans, work->n_plans, &work->capacity, sizeof(*work->plans));
 
 	if (!err)
 		err = sut_plan_init(&work->target.now, patch, module, &work->target.traces,
 				    &work->plans[work->n_plans]);
-	if (!err)
-		work->n_plans++;
-	return err;
+	if (err)
+		return err;
+	work->plans[work->n_plans++].is_entry_only =
+		work->apply->is_entry_only &&
+		json_is_true(json_object_get(patch->meta, "entry_only_safe"));
+	return NULL;
 }
 
 // A plan for each module that one of the hotpatches is for.
@@ -164,7 +166,8 @@ static struct sut_err *unplace_all(struct sut_target *target, struct sut_borrow 
 		struct sut_plan *plan = &work->plans[i];
 		if (!plan->is_mapped)
 			continue;
-		struct sut_span span = { plan->start, plan->start + sut_layout_size(&plan->layout) };
+		struct sut_span span = { plan->start,
+					 plan->start + sut_layout_size(&plan->layout) };
 		struct sut_err *err = sut_place_unmap(borrow, span);
 		plan->is_mapped = false;
 		if (first)
@@ -227,8 +230,10 @@ static struct sut_err *set_replaced(struct work *work, const struct sut_plan *pl
 {
 	struct sut_err *err = NULL;
 
-	for (size_t i = 0; i < plan->n_replaced && !err; i++)
+	for (size_t i = 0; i < plan->n_replaced && !err; i++) {
+		plan->replaced[i]->is_entry_only &= state != SUT_TRACE_REVERTED;
 		err = sut_trace_set_state(&work->target.now.process, plan->replaced[i], state);
+	}
 	return err;
 }
 
@@ -239,6 +244,8 @@ static struct sut_err *set_states(struct work *work, enum sut_trace_state state,
 
 	for (size_t i = 0; i < work->n_plans && !err; i++) {
 		struct sut_plan *plan = &work->plans[i];
+		plan->trace.is_entry_only = plan->leaves_old_code || (state != SUT_TRACE_APPLIED &&
+								      plan->trace.is_entry_only);
 		err = sut_trace_set_state(&work->target.now.process, &plan->trace, state);
 		if (!err)
 			err = set_replaced(work, plan, state_of_replaced);
@@ -271,8 +278,7 @@ static struct sut_err *register_all(struct work *work)
 
 	for (size_t i = 0; i < work->n_plans; i++) {
 		struct sut_register reg;
-		struct sut_err *err =
-			sut_register_find(&work->target.now, &work->plans[i], &reg);
+		struct sut_err *err = sut_register_find(&work->target.now, &work->plans[i], &reg);
 		if (err)
 			return err;
 		is_needed |= reg.is_needed;
@@ -303,6 +309,7 @@ static void back_out(struct work *work)
 
 	for (size_t i = 0; i < work->n_plans && !err; i++) {
 		struct sut_plan *plan = &work->plans[i];
+		plan->trace.is_entry_only = plan->was_entry_only;
 		if (!plan->is_mapped && plan->is_standing)
 			err = sut_trace_set_state(&work->target.now.process, &plan->trace,
 						  plan->state_before);
@@ -328,7 +335,7 @@ static struct sut_err *apply_plans(struct work *work, uint64_t deadline)
 		err = place(work);
 	for (size_t i = 0; i < work->n_plans && !err; i++)
 		err = sut_plan_add(&work->plans[i], &work->target.now.process, &s);
-	if (!err && s.n_changes == 0) {
+	if (!err && s.n_changes == 0 && s.n_ranges == 0) {
 		work->row.outcome = SUT_OUTCOME_ALREADY;
 		return set_states(work, SUT_TRACE_APPLIED, SUT_TRACE_REVERTED);
 	}
@@ -350,7 +357,7 @@ static struct sut_err *check_applied(struct work *work, bool *ret)
 		size_t n = 0;
 		if (!plan->is_standing || plan->trace.state != SUT_TRACE_APPLIED)
 			return NULL;
-		if (plan->n_replaced)
+		if (plan->n_replaced || (plan->trace.is_entry_only && !plan->is_entry_only))
 			return NULL;
 		struct sut_err *err = sut_redirect_count(&work->target.traces, &plan->trace,
 							 &work->target.now.process, &n);
@@ -359,6 +366,15 @@ static struct sut_err *check_applied(struct work *work, bool *ret)
 	}
 	*ret = true;
 	return NULL;
+}
+
+static bool leaves_old_code(const struct work *work)
+{
+	bool ret = false;
+
+	for (size_t i = 0; i < work->n_plans; i++)
+		ret |= work->plans[i].trace.is_entry_only;
+	return ret;
 }
 
 static struct sut_err *apply_target(struct work *work, uint64_t deadline)
@@ -381,6 +397,8 @@ static struct sut_err *apply_target(struct work *work, uint64_t deadline)
 	work->row.outcome = SUT_OUTCOME_PATCHED;
 	err = apply_plans(work, deadline);
 	work->row.place = work->target.place_time;
+	if (!err && leaves_old_code(work))
+		work->row.reason = strdup(SUT_ROW_ENTRY_ONLY);
 	return err;
 }
 

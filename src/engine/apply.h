@@ -23,6 +23,8 @@ struct sut_apply {
 	const struct sut_patch *patches;
 	size_t n_patches;
 	uint64_t timeout; /**< How long to try each process, ns. */
+	bool is_entry_only; /**< Hotpatches that are proved to allow it are switched while
+				 threads are in the old code. */
 	bool is_dry_run;  /**< Check everything, change nothing. */
 };
 

@@ -192,7 +192,7 @@ static struct sut_err *write_file(struct work *w, const struct sut_build_side *o
 		.old_image = &w->images[0],
 		.options = options,
 		.judgement = &w->judgement,
-		.pair = &w->pair,
+		.diff = &w->diff,
 		.build = build,
 	};
 	struct sut_err *err = sut_build_meta_new(&facts, patch, &patch->meta);

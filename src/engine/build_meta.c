@@ -5,10 +5,12 @@
 
 #include "base/cleanup.h"
 #include "code/program.h"
+#include "diff/compare.h"
 #include "diff/judge.h"
 #include "diff/pair.h"
 #include "engine/build.h"
 #include "engine/compose.h"
+#include "engine/entry_only.h"
 #include "patch/patch.h"
 
 static void drop_json(json_t **value)
@@ -23,9 +25,8 @@ static json_t *conditions(const struct sut_reasons *reasons)
 	for (size_t i = 0; i < reasons->n; i++) {
 		const struct sut_reason *r = &reasons->list[i];
 		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "code", r->code,
-						      "function", r->function, "detail",
-						      r->detail, "accepted",
-						      r->accepted ? r->accepted : ""));
+						      "function", r->function, "detail", r->detail,
+						      "accepted", r->accepted ? r->accepted : ""));
 	}
 	return list;
 }
@@ -52,23 +53,22 @@ static json_t *added(const struct sut_patch *patch)
 		for (size_t f = 0; f < patch->n_functions; f++)
 			is_replacement |= patch->functions[f].symbol == i;
 		if (!is_replacement)
-			json_array_append_new(list, json_pack("{s:s, s:I}", "name", s->name,
-							      "size", (json_int_t)s->size));
+			json_array_append_new(list, json_pack("{s:s, s:I}", "name", s->name, "size",
+							      (json_int_t)s->size));
 	}
 	return list;
 }
 
 static json_t *cosmetic(const struct sut_build_meta *facts)
 {
-	const struct sut_program *old = facts->pair->old;
+	const struct sut_program *old = facts->diff->pair->old;
 	json_t *list = json_array();
 
 	for (size_t u = 0; u < old->n_units; u++) {
 		if (!facts->judgement->cosmetic[u])
 			continue;
 		uint32_t first = old->members[old->units[u].first_member];
-		json_array_append_new(
-			list, json_string(sut_frag_name(&old->frags[first]).text));
+		json_array_append_new(list, json_string(sut_frag_name(&old->frags[first]).text));
 	}
 	return list;
 }
@@ -92,20 +92,20 @@ struct sut_err *sut_build_meta_new(const struct sut_build_meta *facts,
 
 	for (size_t i = 0; i < b->reasons.n; i++)
 		was_reviewed |= b->reasons.list[i].severity == SUT_SEVERITY_SIGN;
-	json_t *counts = json_pack("{s:I, s:I, s:I, s:I, s:I}", "total",
-				   (json_int_t)b->n_functions, "identical",
-				   (json_int_t)b->n_identical, "changed",
+	json_t *counts = json_pack("{s:I, s:I, s:I, s:I, s:I}", "total", (json_int_t)b->n_functions,
+				   "identical", (json_int_t)b->n_identical, "changed",
 				   (json_int_t)b->n_changed, "added", (json_int_t)b->n_added,
 				   "cosmetic", (json_int_t)b->n_cosmetic);
-	_cleanup_(drop_json) json_t *meta = json_pack(
-		"{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:b, s:s}", "name", b->name,
-		"file", is_package || !base ? b->path : base + 1, "old_build_id",
-		b->old_build_id, "new_build_id", b->new_build_id, "old_image_span",
-		(json_int_t)(facts->old_image->high - facts->old_image->low), "package",
-		facts->old->package, "old_version", facts->old->version, "new_version",
-		facts->new->version, "architecture", facts->old->architecture, "verdict",
-		was_reviewed ? "review" : "hotpatch", "entry_only_safe", 0, "builder",
-		SUTURE_VERSION);
+	_cleanup_(drop_json) json_t *meta =
+		json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:b, s:s}", "name",
+			  b->name, "file", is_package || !base ? b->path : base + 1, "old_build_id",
+			  b->old_build_id, "new_build_id", b->new_build_id, "old_image_span",
+			  (json_int_t)(facts->old_image->high - facts->old_image->low), "package",
+			  facts->old->package, "old_version", facts->old->version, "new_version",
+			  facts->new->version, "architecture", facts->old->architecture, "verdict",
+			  was_reviewed ? "review" : "hotpatch", "entry_only_safe",
+			  sut_entry_only_prove(facts->diff, facts->judgement, &b->reasons, patch),
+			  "builder", SUTURE_VERSION);
 	if (!meta || !counts)
 		return sut_err_nomem();
 	if (json_object_set_new(meta, "counts", counts) ||

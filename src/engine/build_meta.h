@@ -14,7 +14,7 @@ struct sut_build_options;
 struct sut_build_side;
 struct sut_image;
 struct sut_judgement;
-struct sut_pair;
+struct sut_diff;
 struct sut_patch;
 
 /** What the metadata says. All borrowed. */
@@ -23,7 +23,7 @@ struct sut_build_meta {
 	const struct sut_image *old_image;
 	const struct sut_build_options *options;
 	const struct sut_judgement *judgement;
-	const struct sut_pair *pair;
+	const struct sut_diff *diff;
 	const struct sut_build *build;
 };
 

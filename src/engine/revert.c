@@ -69,8 +69,10 @@ static struct sut_err *add_one(struct work *work, struct sut_trace *trace, void 
 
 static struct sut_err *set_one(struct work *work, struct sut_trace *trace, void *context)
 {
-	return sut_trace_set_state(&work->target.now.process, trace,
-				   *(const enum sut_trace_state *)context);
+	enum sut_trace_state state = *(const enum sut_trace_state *)context;
+
+	trace->is_entry_only &= state != SUT_TRACE_REVERTED;
+	return sut_trace_set_state(&work->target.now.process, trace, state);
 }
 
 static struct sut_err *set_all(struct work *work, enum sut_trace_state state)

@@ -41,6 +41,9 @@ struct sut_row {
 	uint64_t place; /**< For how long one thread was borrowed to map the payload, ns. */
 };
 
+/** The reason of a row that went well, but leaves old code in use. */
+#define SUT_ROW_ENTRY_ONLY "entry only: calls that had begun may still run the old code"
+
 void sut_row_deinit(struct sut_row *row);
 
 /** The word for an outcome: "patched". */

@@ -84,13 +84,14 @@ static json_t *describe_trace(const struct sut_trace *trace, struct sut_target *
 	sut_hex((struct sut_view){ trace->digest.bytes, SUT_SHA256_SIZE }, digest);
 	sut_hex((struct sut_view){ trace->build_id.bytes, trace->build_id.size }, build_id);
 	json_t *functions = describe_functions(trace, &target->now.process, &n_redirects);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:I, s:I, s:o, s:o}", "name",
-			 trace->name, "digest", digest, "build_id", build_id, "advisories",
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:b, s:I, s:I, s:o, s:o}",
+			 "name", trace->name, "digest", digest, "build_id", build_id, "advisories",
 			 trace->advisories, "file", file_of(trace, target), "module",
 			 life_of(trace, target), "base", (json_int_t)trace->base, "state",
-			 sut_trace_state_name(trace->state), "redirects", (json_int_t)n_redirects,
-			 "applied_at", (json_int_t)trace->time, "payload", describe_payload(trace),
-			 "functions", functions);
+			 sut_trace_state_name(trace->state), "entry_only", trace->is_entry_only,
+			 "redirects", (json_int_t)n_redirects, "applied_at",
+			 (json_int_t)trace->time, "payload", describe_payload(trace), "functions",
+			 functions);
 }
 
 json_t *sut_status_work(pid_t pid, void *context)

@@ -111,7 +111,8 @@ static struct sut_err *verify_patch(struct sut_target *target, const struct sut_
 	return err;
 }
 
-static struct sut_err *verify_target(struct sut_target *target, const struct sut_select *select)
+static struct sut_err *verify_target(struct sut_target *target, const struct sut_select *select,
+				     bool *leaves_old_code)
 {
 	struct sut_err *err = NULL;
 	size_t n = 0;
@@ -124,6 +125,9 @@ static struct sut_err *verify_target(struct sut_target *target, const struct sut
 		err = verify_trace(target, &target->traces.items[i]);
 		n++;
 	}
+	for (size_t i = 0; i < target->traces.n; i++)
+		if (sut_select_has(select, &target->traces.items[i]))
+			*leaves_old_code |= target->traces.items[i].is_entry_only;
 	if (!err && n == 0)
 		err = sut_err(SUT_E_MISMATCH, select->n_patches ? "does not map the build"
 								: "carries no such hotpatch");
@@ -135,14 +139,17 @@ json_t *sut_verify_work(pid_t pid, void *context)
 	const struct sut_select *select = context;
 	struct sut_row row = { .pid = pid, .outcome = SUT_OUTCOME_VERIFIED };
 	struct sut_target target;
+	bool leaves_old_code = false;
 	struct sut_err *err = sut_target_open(pid, false, 0, &target);
 
 	if (!err) {
 		row.name = strdup(target.now.process.comm);
 		row.hotpatches = sut_select_join(select, &target.traces);
-		err = verify_target(&target, select);
+		err = verify_target(&target, select, &leaves_old_code);
 		sut_target_close(&target);
 	}
+	if (!err && leaves_old_code)
+		row.reason = strdup(SUT_ROW_ENTRY_ONLY);
 	bool is_difference = err && err->code == SUT_E_MISMATCH;
 	sut_row_fail(&row, err);
 	if (is_difference)

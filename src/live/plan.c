@@ -132,6 +132,7 @@ static struct sut_err *take_up(struct sut_plan *plan)
 		plan->is_standing = !err;
 		plan->start = trace->ro.start;
 		plan->state_before = trace->state;
+		plan->was_entry_only = trace->is_entry_only;
 		return err;
 	}
 	return NULL;
@@ -319,7 +320,28 @@ static struct sut_err *add_old_range(const struct sut_plan *plan,
 		   });
 }
 
-struct sut_err *sut_plan_add(const struct sut_plan *plan, struct sut_process *process,
+// Only the bytes that the redirect covers; at its first byte a thread may stand.
+static struct sut_err *add_entry_range(const struct sut_trace_function *f, struct sut_switch *s)
+{
+	return sut_switch_add_range(s, (struct sut_quiet_range){
+					       .span = { f->at, f->at + SUT_REDIRECT_SIZE },
+					       .entry_last = f->at,
+					       .name = f->name,
+				       });
+}
+
+static struct sut_err *add_old_ranges(const struct sut_plan *plan, struct sut_switch *s)
+{
+	struct sut_err *err = NULL;
+
+	for (size_t i = 0; i < plan->trace.n_functions && plan->is_entry_only && !err; i++)
+		err = add_entry_range(&plan->trace.functions[i], s);
+	for (size_t i = 0; i < plan->patch->n_ranges && !plan->is_entry_only && !err; i++)
+		err = add_old_range(plan, &plan->patch->ranges[i], s);
+	return err;
+}
+
+struct sut_err *sut_plan_add(struct sut_plan *plan, struct sut_process *process,
 			     struct sut_switch *s)
 {
 	struct sut_err *err = NULL;
@@ -330,12 +352,12 @@ struct sut_err *sut_plan_add(const struct sut_plan *plan, struct sut_process *pr
 	// After ours, so that only what ours do not cover goes back to the original.
 	for (size_t i = 0; i < plan->n_replaced && !err; i++)
 		err = sut_redirect_revert(plan->traces, plan->replaced[i], process, s);
-	if (s->n_changes == n_before)
+	bool is_changed = s->n_changes > n_before;
+	plan->leaves_old_code = plan->is_entry_only && (is_changed || plan->trace.is_entry_only);
+	if (!is_changed && (!plan->trace.is_entry_only || plan->is_entry_only))
 		return err;
 	if (!err)
 		err = sut_switch_add_check(s, (struct sut_switch_check){ plan->module.build_id_at,
 									 plan->module.build_id });
-	for (size_t i = 0; i < plan->patch->n_ranges && !err; i++)
-		err = add_old_range(plan, &plan->patch->ranges[i], s);
-	return err;
+	return err ? err : add_old_ranges(plan, s);
 }

@@ -33,9 +33,14 @@ struct sut_plan {
 	struct sut_trace trace;  /**< As it stands in the target, or will. */
 	bool is_lasting; /**< The module stays for as long as the process does: it is the
 			      program, or a library loaded with it. */
+	bool is_entry_only;  /**< Threads may be in the old code when it is switched: set by
+				  who has the hotpatch's word that it may. */
+	bool leaves_old_code; /**< Once it is switched, threads may still be in it; set by
+				   sut_plan_add(). */
 	bool is_standing;        /**< The payload is complete in the target. */
 	bool is_mapped;          /**< We have mapped it. */
 	enum sut_trace_state state_before; /**< When it stood there at the beginning. */
+	bool was_entry_only;               /**< Likewise, of its trace. */
 	struct sut_trace **replaced;       /**< Traces whose redirects go. */
 	size_t n_replaced;
 };
@@ -60,8 +65,9 @@ sut_check struct sut_err *sut_plan_map(struct sut_plan *plan, struct sut_borrow 
 sut_check struct sut_err *sut_plan_write(struct sut_plan *plan, struct sut_process *process);
 
 /** Add the redirects that are missing, what is replaced, and the code that must be
- *  free, to @p s. The plan must outlive it. */
-sut_check struct sut_err *sut_plan_add(const struct sut_plan *plan, struct sut_process *process,
+ *  free, to @p s. The plan must outlive it. With nothing missing there may still be
+ *  old code that an earlier entry-only run left in use. */
+sut_check struct sut_err *sut_plan_add(struct sut_plan *plan, struct sut_process *process,
 				       struct sut_switch *s);
 
 /** Link the payload of a plan that stands in the target once more, and compare

@@ -19,14 +19,14 @@ enum {
 };
 
 /** Flags in the word of the state. */
-enum { STATE_MASK = 0xff, FLAG_LOST = 0x200, FLAGS = FLAG_LOST };
+enum { STATE_MASK = 0xff, FLAG_ENTRY_ONLY = 0x100, FLAG_LOST = 0x200 };
 
 /** The head, at the start of the read-only mapping. All numbers little-endian;
  *  offsets count from the head. */
 struct head {
 	char magic[16];
 	uint32_t version;
-	uint32_t size; /**< Of the whole trace: head, tables and names. */
+	uint32_t size;  /**< Of the whole trace: head, tables and names. */
 	uint32_t state; /**< enum sut_trace_state, and flags. */
 	uint32_t n_functions, n_parts;
 	uint32_t name, advisories; /**< Offsets of strings. */
@@ -74,7 +74,8 @@ void sut_trace_deinit(struct sut_trace *trace)
 
 static uint32_t state_word(const struct sut_trace *trace, enum sut_trace_state state)
 {
-	return state | (trace->is_lost ? FLAG_LOST : 0);
+	return state | (trace->is_entry_only ? FLAG_ENTRY_ONLY : 0) |
+	       (trace->is_lost ? FLAG_LOST : 0);
 }
 
 static size_t tables_size(size_t n_functions, size_t n_parts)
@@ -296,9 +297,9 @@ static struct sut_err *get_parts(struct sut_view bytes, const struct head *head,
 		};
 		memcpy(p->digest.bytes, entry.digest, sizeof(p->digest.bytes));
 		trace->n_parts++;
-		struct sut_span span = p->is_executable ? trace->rx :
-				       p->is_writable	? trace->rw :
-							  trace->ro;
+		struct sut_span span = p->is_executable ? trace->rx
+				       : p->is_writable ? trace->rw
+							: trace->ro;
 		if (!is_inside(span, p->at, p->size))
 			return damaged("a part is out of place");
 		struct sut_err *err = get_string(bytes, entry.name, &p->name);
@@ -317,12 +318,11 @@ static struct sut_err *check_head(struct sut_view bytes, uint64_t at, const stru
 	if (head->version != VERSION)
 		return sut_err(SUT_E_UNSUPPORTED, "trace of version %u; this program knows %d",
 			       head->version, VERSION);
-	if (head->n_functions > MAX_ITEMS || head->n_parts > MAX_ITEMS ||
-	    head->size > bytes.size ||
+	if (head->n_functions > MAX_ITEMS || head->n_parts > MAX_ITEMS || head->size > bytes.size ||
 	    head->size < tables_size(head->n_functions, head->n_parts) ||
 	    head->build_id_size > SUT_MAX_BUILD_ID)
 		return damaged("a size is wrong");
-	uint32_t state = head->state & ~FLAGS;
+	uint32_t state = head->state & ~(FLAG_ENTRY_ONLY | FLAG_LOST);
 	if (state < SUT_TRACE_PLACED || state > SUT_TRACE_REVERTED)
 		return damaged("no such state");
 	struct sut_err *err = seal((struct sut_view){ bytes.data, head->size }, &digest);
@@ -350,6 +350,7 @@ struct sut_err *sut_trace_read(struct sut_view bytes, uint64_t at, struct sut_tr
 	bytes.size = head.size;
 	trace = (struct sut_trace){
 		.state = head.state & STATE_MASK,
+		.is_entry_only = head.state & FLAG_ENTRY_ONLY,
 		.is_lost = head.state & FLAG_LOST,
 		.base = head.base,
 		.module = head.module,
@@ -391,8 +392,8 @@ static bool has_magic(struct sut_process *process, const struct sut_mapping *m, 
 	if (m->inode || m->is_shared || !m->is_readable || m->is_writable || m->is_executable ||
 	    m->path[0] == '/' || strncmp(m->path, "[v", 2) == 0)
 		return false;
-	struct sut_err *err = sut_process_peek(process, (struct sut_addr){ m->span.start }, ret,
-					       sizeof(*ret));
+	struct sut_err *err =
+		sut_process_peek(process, (struct sut_addr){ m->span.start }, ret, sizeof(*ret));
 	sut_err_free(err);
 	return !err && memcmp(ret->magic, magic, sizeof(magic)) == 0;
 }
@@ -465,8 +466,8 @@ struct sut_err *sut_trace_set_state(struct sut_process *process, struct sut_trac
 const char *sut_trace_state_name(enum sut_trace_state state)
 {
 	static const char *const names[] = {
-		[SUT_TRACE_PLACED] = "placed",	     [SUT_TRACE_APPLYING] = "applying",
-		[SUT_TRACE_APPLIED] = "applied",     [SUT_TRACE_REVERTING] = "reverting",
+		[SUT_TRACE_PLACED] = "placed",     [SUT_TRACE_APPLYING] = "applying",
+		[SUT_TRACE_APPLIED] = "applied",   [SUT_TRACE_REVERTING] = "reverting",
 		[SUT_TRACE_REVERTED] = "reverted",
 	};
 

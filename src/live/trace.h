@@ -67,6 +67,8 @@ struct sut_trace_part {
 /** A trace. Owns everything in it. */
 struct sut_trace {
 	enum sut_trace_state state;
+	bool is_entry_only; /**< Applied while threads may have been in the old code: some
+				 may be there still. Written together with the state. */
 	bool is_lost; /**< The module was unloaded: the payload is never used again
 			   (live/life.h). Written together with the state. */
 	struct sut_sha256 digest; /**< Of the hotpatch file. */

@@ -6,7 +6,8 @@
  * in VICTIM (a linked file with a symbol table) by those of OBJECT (compiled with
  * -fPIC). What OBJECT does not define is taken from VICTIM by its name, or
  * imported. Everything is by symbols, so that the live part can be tested without
- * the builder, with exactly the payload that a test wants.
+ * the builder, with exactly the payload that a test wants. With $ENTRY_ONLY_SAFE the
+ * hotpatch says that old and new code may run side by side.
  */
 #include <gelf.h>
 #include <stdio.h>
@@ -326,7 +327,8 @@ static void set_meta(struct compose *c, const char *victim)
 		"old_version", "", "new_version", "", "architecture", "amd64", "advisories",
 		"TEST-1", "verdict", "hotpatch", "conditions", "after", "counts", "total", 0,
 		"identical", 0, "changed", (json_int_t)c->patch.n_functions, "added", 0, "cosmetic",
-		0, "added", "cosmetic", "entry_only_safe", 0, "builder", "live-compose");
+		0, "added", "cosmetic", "entry_only_safe",
+		getenv("ENTRY_ONLY_SAFE") != NULL, "builder", "live-compose");
 	if (!c->patch.meta)
 		die("meta of", victim);
 }
