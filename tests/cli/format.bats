@@ -46,7 +46,7 @@ setup() {
 
 @test "gdb adds its symbols where the payload was placed" {
 	run -0 --separate-stderr gdb -nx -batch -iex 'set debuginfod enabled off' \
-		-ex "file $suture" \
+		-ex "file $(type -P true)" \
 		-ex "add-symbol-file $sample -s .text 0x7f0000001000 -s .bss 0x7f0000003000" \
 		-ex 'info symbol 0x7f0000001025' -ex 'info address calls' \
 		-ex 'disassemble check_length'
