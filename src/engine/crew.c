@@ -77,27 +77,50 @@ static void check_cancel(struct run *run)
 		sut_worker_cancel(&run->seats[i].worker);
 }
 
+static void finish(struct run *run, struct seat *seat)
+{
+	json_t *answer = NULL;
+	struct sut_err *err = sut_worker_finish(&seat->worker, &answer);
+
+	note_done(run, seat->index, answer, err);
+}
+
 // Wait for any worker's answer. A signal that cancels may come just before the
-// wait; so it does not last for ever.
+// wait; so it does not last for ever. Empty seats are left out: poll(2) takes no
+// more entries than there may be descriptors.
 static struct sut_err *wait_some(struct run *run)
 {
 	struct pollfd fds[CREW_SIZE];
+	struct seat *seats[CREW_SIZE];
+	size_t n = 0;
 
-	for (size_t i = 0; i < CREW_SIZE; i++)
-		fds[i] = (struct pollfd){
-			.fd = run->seats[i].worker.pid ? run->seats[i].worker.pipe : -1,
-			.events = POLLIN,
-		};
-	if (poll(fds, CREW_SIZE, 100) < 0 && errno != EINTR)
-		return sut_err_os(errno, "poll");
 	for (size_t i = 0; i < CREW_SIZE; i++) {
-		json_t *answer = NULL;
-		if (!fds[i].revents || fds[i].fd < 0)
+		if (!run->seats[i].worker.pid)
 			continue;
-		struct sut_err *err = sut_worker_finish(&run->seats[i].worker, &answer);
-		note_done(run, run->seats[i].index, answer, err);
+		seats[n] = &run->seats[i];
+		fds[n++] = (struct pollfd){ .fd = run->seats[i].worker.pipe, .events = POLLIN };
 	}
+	int n_ready = poll(fds, n, 100);
+	if (n_ready < 0 && errno != EINTR)
+		return sut_err_os(errno, "poll");
+	for (size_t i = 0; i < n && n_ready > 0; i++)
+		if (fds[i].revents)
+			finish(run, seats[i]);
 	return NULL;
+}
+
+// Nobody works on when we have given up.
+static void dismiss(struct run *run)
+{
+	for (size_t i = 0; i < CREW_SIZE; i++)
+		sut_worker_cancel(&run->seats[i].worker);
+	for (size_t i = 0; i < CREW_SIZE; i++)
+		if (run->seats[i].worker.pid)
+			finish(run, &run->seats[i]);
+	for (size_t i = 0; i < run->crew->n_pids; i++) {
+		json_decref(run->answers[i]);
+		sut_err_free(run->errors[i]);
+	}
 }
 
 struct sut_err *sut_crew_run(const struct sut_crew *crew, json_t ***ret,
@@ -117,6 +140,8 @@ struct sut_err *sut_crew_run(const struct sut_crew *crew, json_t ***ret,
 			err = wait_some(&run);
 	}
 	if (err) {
+		if (run.answers && run.errors)
+			dismiss(&run);
 		free(run.answers);
 		free(run.errors);
 		return err;

@@ -58,11 +58,13 @@ static void *do_job(void *argument)
 // tracees at once; when a process ends, only after all of its memory is torn down,
 // and a signal that comes meanwhile, though the target ignores it, would still wake
 // a sleeper.
-static bool run(struct job *job)
+// Returns 0 or an errno.
+static int run(struct job *job)
 {
 	pthread_t thread;
+	int os_errno = pthread_create(&thread, NULL, do_job, job);
 
-	return pthread_create(&thread, NULL, do_job, job) == 0 && pthread_join(thread, NULL) == 0;
+	return os_errno ? os_errno : pthread_join(thread, NULL);
 }
 
 static int send_result(int fd, json_t *result)
@@ -91,7 +93,8 @@ struct sut_err *sut_worker_start(sut_worker_fn work, void *context, struct sut_w
 		struct job job = { .work = work, .context = context };
 		prepare();
 		close(ends[0]);
-		_exit(run(&job) ? send_result(ends[1], job.result) : 1);
+		int os_errno = run(&job);
+		_exit(os_errno ? os_errno : send_result(ends[1], job.result));
 	}
 	int os_errno = errno;
 	close(ends[1]);
@@ -142,6 +145,9 @@ struct sut_err *sut_worker_finish(struct sut_worker *worker, json_t **ret)
 	if (WIFSIGNALED(status))
 		return sut_err(SUT_E_OS, "the worker was ended by signal %d (%s)", WTERMSIG(status),
 			       strsignal(WTERMSIG(status)));
+	// The exit status is what kept its thread from starting; 1: something else.
+	if (WEXITSTATUS(status) > 1)
+		return sut_err_os(WEXITSTATUS(status), "start the worker's thread");
 	json_t *result = json_loadb((const char *)text.view.data, text.view.size,
 				    JSON_DECODE_ANY, NULL);
 	if (!result)
