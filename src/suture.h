@@ -20,6 +20,7 @@
  *     engine/watch.h    the same, and processes that start later
  *     engine/revert.h   and out of them again
  *     engine/status.h   what processes carry
+ *     engine/symbols.h  names of their code, for perf and gdb
  *     engine/verify.h   whether that is as it should be
  *     engine/doctor.h   whether this machine lets all that work
  *     engine/crew.h     one of these on many processes, and the rows that come back
@@ -39,6 +40,7 @@
 #include "engine/pairing.h"
 #include "engine/revert.h"
 #include "engine/status.h"
+#include "engine/symbols.h"
 #include "engine/verify.h"
 #include "engine/watch.h"
 #include "patch/pack.h"

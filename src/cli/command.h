@@ -37,6 +37,7 @@ struct sut_err *sut_cmd_show(int argc, char **argv, enum sut_exit *status);
 struct sut_err *sut_cmd_apply(int argc, char **argv, enum sut_exit *status);
 struct sut_err *sut_cmd_watch(int argc, char **argv, enum sut_exit *status);
 struct sut_err *sut_cmd_status(int argc, char **argv, enum sut_exit *status);
+struct sut_err *sut_cmd_symbols(int argc, char **argv, enum sut_exit *status);
 struct sut_err *sut_cmd_verify(int argc, char **argv, enum sut_exit *status);
 struct sut_err *sut_cmd_revert(int argc, char **argv, enum sut_exit *status);
 struct sut_err *sut_cmd_doctor(int argc, char **argv, enum sut_exit *status);

@@ -83,6 +83,14 @@ static const char revert_usage[] =
 	"Exit status: 0 all reverted or already so, 5 some not, 6 no process carries it,\n"
 	"1 error, 2 bad usage.\n";
 
+static const char symbols_usage[] =
+	"usage: suture symbols --pid N [--gdb OUT] [FILE]...\n\n"
+	"Prints places and names of the new functions in a patched process, as perf reads\n"
+	"them from /tmp/perf-N.map. With the hotpatch's FILE more has a name.\n\n"
+	"  --pid N    the process\n"
+	"  --gdb OUT  write an ELF file for gdb instead, and print the command to read it\n\n"
+	"Exit status: 0 done, 6 the process carries no hotpatch, 1 error, 2 bad usage.\n";
+
 static const char watch_usage[] =
 	"usage: suture watch [OPTION]... FILE...\n\n"
 	"Applies hotpatches to every process that runs the builds they are for, and to\n"
@@ -101,6 +109,8 @@ static const struct sut_command commands[] = {
 	{ "status", "tell what running processes carry", status_usage, sut_cmd_status },
 	{ "verify", "prove what running processes carry", verify_usage, sut_cmd_verify },
 	{ "revert", "take hotpatches out of processes", revert_usage, sut_cmd_revert },
+	{ "symbols", "name a patched process's new functions for perf and gdb", symbols_usage,
+	  sut_cmd_symbols },
 	{ "doctor", "tell whether this machine lets Suture work", doctor_usage, sut_cmd_doctor },
 	{ "show", "tell what a hotpatch is and does", show_usage, sut_cmd_show },
 	{ NULL, NULL, NULL, NULL },

@@ -290,7 +290,9 @@ void sut_place_name(struct sut_borrow *borrow, uint64_t start, const struct sut_
 
 	for (int i = 0; i < 3 && result == 0; i++) {
 		struct sut_err *err = NULL;
-		if (sizes[i])
+		// Code without a name is what perf looks up in its maps; a name it
+		// would take for a file's (is_anon_memory() of tools/perf/util/map.c).
+		if (sizes[i] && i != 1)
 			err = sut_borrow_syscall(borrow, SYS_prctl,
 						 (uint64_t[6]){ PR_SET_VMA, PR_SET_VMA_ANON_NAME,
 								start, sizes[i], name.at },
