@@ -52,6 +52,19 @@ static bool is_joining(const struct sut_ref *ref, const struct sut_frag *to)
 	return ref->kind == SUT_REF_COND && !to->is_called;
 }
 
+// A branch behind a fragment that ends in a call: the call does not return, so the
+// compiler left off there, and the branch comes from another part of that function.
+static const struct sut_frag *left_off(const struct sut_program *p, const struct sut_ref *ref)
+{
+	const struct sut_frag *to = sut_program_frag_behind(p, ref->target);
+	const struct sut_insn *last =
+		to && to->n_insns ? &p->insns[to->first_insn + to->n_insns - 1] : NULL;
+
+	if ((ref->kind != SUT_REF_JUMP && ref->kind != SUT_REF_COND) || !last || to->is_opaque)
+		return NULL;
+	return last->flow == SUT_FLOW_CALL || last->flow == SUT_FLOW_INDIRECT_CALL ? to : NULL;
+}
+
 static void join_by_branches(struct sut_program *p, struct sut_groups *g)
 {
 	for (size_t i = 0; i < p->n_frags; i++) {
@@ -62,6 +75,9 @@ static void join_by_branches(struct sut_program *p, struct sut_groups *g)
 			const struct sut_ref *ref = &p->refs[frag->first_ref + r];
 			const struct sut_frag *to = sut_program_frag_at(p, ref->target);
 			if (to && to != frag && is_joining(ref, to))
+				sut_groups_merge(g, i, to - p->frags);
+			to = left_off(p, ref);
+			if (to && to != frag)
 				sut_groups_merge(g, i, to - p->frags);
 		}
 	}
@@ -81,8 +97,7 @@ static struct sut_err *number_units(struct sut_program *p, struct sut_groups *g)
 		p->units[p->frags[i].unit].n_members++;
 	}
 	for (size_t u = 1; u < p->n_units; u++)
-		p->units[u].first_member = p->units[u - 1].first_member +
-					   p->units[u - 1].n_members;
+		p->units[u].first_member = p->units[u - 1].first_member + p->units[u - 1].n_members;
 	for (size_t i = 0; i < p->n_frags; i++) {
 		uint32_t unit = p->frags[i].unit;
 		p->members[p->units[unit].first_member + next[unit]++] = i;
@@ -106,68 +121,6 @@ static void mark_jumped_to(struct sut_program *p)
 	}
 }
 
-/** How control can leave a unit, and whether it can stay. */
-struct leaving {
-	bool returns;
-	bool jumps_out;
-	bool loops; /**< Over at least one call. */
-};
-
-// Does a branch lead back over a call? A loop that calls nothing waits for nothing:
-// it is the end of abort() and its like.
-static bool calls_between(const struct sut_program *p, const struct sut_frag *frag,
-			  const struct sut_insn *branch)
-{
-	const struct sut_insn *insns = p->insns + frag->first_insn;
-	int64_t to = branch->off + branch->size + sut_insn_imm(branch, frag->code);
-
-	for (const struct sut_insn *i = branch; i-- > insns && (int64_t)i->off >= to;)
-		if (i->flow == SUT_FLOW_CALL || i->flow == SUT_FLOW_INDIRECT_CALL)
-			return true;
-	return false;
-}
-
-static void look_at_flow(const struct sut_program *p, const struct sut_frag *frag,
-			 struct leaving *ret)
-{
-	const struct sut_insn *insns = p->insns + frag->first_insn;
-
-	for (size_t i = 0; i < frag->n_insns; i++) {
-		const struct sut_insn *insn = &insns[i];
-		if (insn->flow == SUT_FLOW_RETURN)
-			ret->returns = true;
-		if (insn->flow == SUT_FLOW_INDIRECT_JUMP)
-			ret->jumps_out = true;
-		if ((insn->flow == SUT_FLOW_JUMP || insn->flow == SUT_FLOW_COND) &&
-		    calls_between(p, frag, insn))
-			ret->loops = true;
-	}
-	for (size_t r = 0; r < frag->n_refs; r++) {
-		const struct sut_ref *ref = &p->refs[frag->first_ref + r];
-		const struct sut_frag *to = sut_program_frag_at(p, ref->target);
-		if ((ref->kind == SUT_REF_JUMP || ref->kind == SUT_REF_COND) &&
-		    (!to || to->unit != frag->unit))
-			ret->jumps_out = true;
-	}
-}
-
-static void look_at_units(struct sut_program *p)
-{
-	for (size_t u = 0; u < p->n_units; u++) {
-		struct sut_unit *unit = &p->units[u];
-		struct leaving leaving = { 0 };
-		for (size_t m = 0; m < unit->n_members; m++) {
-			const struct sut_frag *frag =
-				&p->frags[p->members[unit->first_member + m]];
-			look_at_flow(p, frag, &leaving);
-			if (sut_tables_has_unknown_jump(p, frag))
-				unit->has_unknown_jump = true;
-		}
-		unit->never_returns = leaving.loops && !leaving.returns &&
-				      !leaving.jumps_out;
-	}
-}
-
 struct sut_err *sut_parts_join(struct sut_program *p)
 {
 	_cleanup_free_ uint32_t *parent = calloc(p->n_frags + 1, sizeof(*parent));
@@ -184,6 +137,5 @@ struct sut_err *sut_parts_join(struct sut_program *p)
 	if (err)
 		return err;
 	mark_jumped_to(p);
-	look_at_units(p);
 	return NULL;
 }

@@ -41,9 +41,20 @@ void sut_groups_merge(struct sut_groups *groups, size_t a, size_t b);
 sut_check struct sut_err *sut_tables_find(struct sut_program *p,
 					  struct sut_groups *groups);
 
-/** Does an indirect jump in @p frag go through a table that is not known? */
-bool sut_tables_has_unknown_jump(const struct sut_program *p,
-				 const struct sut_frag *frag);
+/** Where an indirect jump leads. */
+enum sut_jump_way {
+	SUT_JUMP_INSIDE,  /**< Through a table, to the own unit. */
+	SUT_JUMP_AWAY,    /**< To a pointer's target: the end of this function. */
+	SUT_JUMP_UNKNOWN, /**< Through a table that was not recognised. */
+};
+
+/** Judge the indirect jump that is instruction @p at of @p frag. */
+enum sut_jump_way sut_tables_judge_jump(const struct sut_program *p, const struct sut_frag *frag,
+					size_t at);
 
 /** Find main(): the function whose address the start code hands to libc. */
 void sut_parts_find_main(struct sut_program *p);
+
+/** Find the functions that loop for ever, and what of main() leads to them; and
+ *  those with jumps that nobody knows. Needs main(). */
+sut_check struct sut_err *sut_parts_find_endless(struct sut_program *p);

@@ -47,7 +47,8 @@ static void place_in_code(const struct sut_program *p, uint64_t vaddr,
 	const struct sut_frag *frag = sut_program_frag_at(p, vaddr);
 
 	if (!frag) {
-		ret->kind = SUT_PLACE_EDGE;
+		ret->frag = sut_program_frag_behind(p, vaddr);
+		ret->kind = ret->frag ? SUT_PLACE_BEHIND : SUT_PLACE_EDGE;
 		return;
 	}
 	ret->frag = frag;

@@ -21,6 +21,8 @@ enum sut_place_kind {
 	SUT_PLACE_NONE,     /**< Outside of every section. */
 	SUT_PLACE_FUNCTION, /**< First byte of a fragment. */
 	SUT_PLACE_INSIDE,   /**< Middle of a fragment. */
+	SUT_PLACE_BEHIND,   /**< Padding right behind a fragment: what a branch leads to
+			     *   that follows a call which does not return. */
 	SUT_PLACE_IMPORT,   /**< PLT stub of an import. */
 	SUT_PLACE_IFUNC,    /**< PLT stub of an indirect function of this image. */
 	SUT_PLACE_SLOT,     /**< A word that the dynamic linker fills (GOT). */
@@ -37,7 +39,7 @@ enum sut_place_kind {
 struct sut_place {
 	enum sut_place_kind kind;
 	const struct sut_reloc *reloc;    /**< SLOT, IMPORT, IFUNC: the slot's. */
-	const struct sut_frag *frag;      /**< FUNCTION, INSIDE. */
+	const struct sut_frag *frag;      /**< FUNCTION, INSIDE, BEHIND. */
 	const struct sut_section *section; /**< The section, or NULL. */
 };
 

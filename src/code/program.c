@@ -133,9 +133,10 @@ static struct sut_err *fill(struct sut_program *p)
 		err = sut_parts_collect_targets(p);
 	if (!err)
 		err = sut_parts_join(p);
-	if (!err)
-		sut_parts_find_main(p);
-	return err;
+	if (err)
+		return err;
+	sut_parts_find_main(p);
+	return sut_parts_find_endless(p);
 }
 
 struct sut_err *sut_program_init(const struct sut_image *image,
@@ -180,6 +181,13 @@ struct sut_frag *sut_program_frag_at(const struct sut_program *program,
 	if (low == program->n_frags || program->frags[low].start > vaddr)
 		return NULL;
 	return &program->frags[low];
+}
+
+struct sut_frag *sut_program_frag_behind(const struct sut_program *program, uint64_t vaddr)
+{
+	struct sut_frag *frag = sut_program_frag_at(program, vaddr - 1);
+
+	return frag && frag->end == vaddr && !sut_program_frag_at(program, vaddr) ? frag : NULL;
 }
 
 size_t sut_frag_insn_at(const struct sut_program *program, const struct sut_frag *frag,

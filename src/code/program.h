@@ -55,7 +55,8 @@ struct sut_unit {
 					 *  by address. */
 	bool has_unknown_jump; /**< An indirect jump through a table that was not
 				*  recognised. */
-	bool never_returns;    /**< No return, no tail jump, and a loop over calls. */
+	bool never_returns;    /**< No return, no tail jump, and a loop over calls; or a
+				*  call of such a one. */
 };
 
 /** Everything that code is made of. Owns its arrays; borrows the image. */
@@ -93,6 +94,9 @@ void sut_program_deinit(struct sut_program *program);
 /** Find the fragment that holds @p vaddr, or NULL. */
 struct sut_frag *sut_program_frag_at(const struct sut_program *program,
 				     uint64_t vaddr);
+
+/** The fragment that ends at @p vaddr, where no other begins; NULL: none. */
+struct sut_frag *sut_program_frag_behind(const struct sut_program *program, uint64_t vaddr);
 
 /** Find the instruction of @p frag that starts at @p vaddr, by its index in the
  *  fragment; n_insns when none does. */

@@ -250,24 +250,22 @@ static bool has_table_in(const struct sut_program *p, const struct sut_frag *fra
 	return false;
 }
 
-bool sut_tables_has_unknown_jump(const struct sut_program *p, const struct sut_frag *frag)
+enum sut_jump_way sut_tables_judge_jump(const struct sut_program *p, const struct sut_frag *frag,
+					size_t at)
 {
-	const struct sut_insn *insns = p->insns + frag->first_insn;
 	const struct sut_unit *unit = &p->units[frag->unit];
+	uint8_t reg = 255;
 
-	for (size_t i = 0; i < frag->n_insns; i++) {
-		if (insns[i].flow != SUT_FLOW_INDIRECT_JUMP)
-			continue;
-		uint8_t reg = 255;
-		enum origin origin = find_origin(p, frag, i, &reg);
-		bool is_known = origin == ORIGIN_POINTER;
-		if (origin == ORIGIN_UNKNOWN)
-			return true;
-		for (size_t m = 0; m < unit->n_members && !is_known; m++)
-			is_known = has_table_in(
-				p, &p->frags[p->members[unit->first_member + m]], reg);
-		if (!is_known)
-			return true;
+	switch (find_origin(p, frag, at, &reg)) {
+	case ORIGIN_POINTER:
+		return SUT_JUMP_AWAY;
+	case ORIGIN_UNKNOWN:
+		return SUT_JUMP_UNKNOWN;
+	default:
+		break;
 	}
-	return false;
+	for (size_t m = 0; m < unit->n_members; m++)
+		if (has_table_in(p, &p->frags[p->members[unit->first_member + m]], reg))
+			return SUT_JUMP_INSIDE;
+	return SUT_JUMP_UNKNOWN;
 }

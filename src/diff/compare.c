@@ -86,6 +86,8 @@ bool sut_address_same(const struct sut_pair *pair, uint64_t from, uint64_t to)
 		return same_function(pair, p.frag, q.frag);
 	case SUT_PLACE_INSIDE:
 		return same_inside(pair, &p, from, &q, to);
+	case SUT_PLACE_BEHIND:
+		return same_function(pair, p.frag, q.frag);
 	case SUT_PLACE_IMPORT:
 		return sut_place_same_import(pair->old, &p, pair->new, &q);
 	case SUT_PLACE_IFUNC:
@@ -123,6 +125,7 @@ static enum sut_change change_of_kind(const struct sut_pair *pair,
 	switch (p->kind) {
 	case SUT_PLACE_FUNCTION:
 	case SUT_PLACE_INSIDE:
+	case SUT_PLACE_BEHIND:
 		return SUT_CHANGE_CALLEE;
 	case SUT_PLACE_IMPORT:
 	case SUT_PLACE_IFUNC:

@@ -50,6 +50,7 @@ static bool is_data(const struct sut_program *p, uint64_t vaddr)
 	case SUT_PLACE_NONE:
 	case SUT_PLACE_FUNCTION:
 	case SUT_PLACE_INSIDE:
+	case SUT_PLACE_BEHIND:
 	case SUT_PLACE_IMPORT:
 	case SUT_PLACE_IFUNC:
 	case SUT_PLACE_TABLE:

@@ -73,7 +73,7 @@ static void resolve_code(const struct sut_resolver *r, const struct sut_place *p
 	uint32_t o = pair->to_old[n];
 	bool is_own = place->frag->unit == user.unit;
 
-	if (is_own && (place->kind == SUT_PLACE_INSIDE || !place->frag->is_called)) {
+	if (is_own && (place->kind != SUT_PLACE_FUNCTION || !place->frag->is_called)) {
 		*ret = (struct sut_link){ SUT_LINK_FRAG, vaddr, n };
 		return;
 	}
@@ -391,6 +391,7 @@ void sut_resolve(const struct sut_resolver *r, uint64_t vaddr, struct sut_user u
 	switch (place.kind) {
 	case SUT_PLACE_FUNCTION:
 	case SUT_PLACE_INSIDE:
+	case SUT_PLACE_BEHIND:
 		resolve_code(r, &place, vaddr, user, ret);
 		break;
 	case SUT_PLACE_IMPORT:

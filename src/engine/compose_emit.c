@@ -229,6 +229,7 @@ static struct sut_err *old_symbol(struct sut_composer *c, uint64_t vaddr, uint32
 		symbol.type = STT_OBJECT;
 		break;
 	case SUT_PLACE_INSIDE:
+	case SUT_PLACE_BEHIND:
 		snprintf(name.text, sizeof(name.text), "code_%lx", (unsigned long)vaddr);
 		break;
 	default:

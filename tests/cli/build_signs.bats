@@ -105,6 +105,8 @@ judge_flavour() {
 @test "a changed constructor waits for review" { judge constructor; }
 @test "a changed main waits for review" { judge main; }
 @test "a changed event loop waits for review" { judge event-loop; }
+@test "a changed event loop that jumps through a table waits for review" { judge event-loop-with-switch; }
+@test "a changed function that only calls the event loop waits for review" { judge event-loop-below; }
 @test "a changed writable table is noticed" { judge initialised-table; }
 @test "a changed first value of a variable is noticed" { judge initialised-variable; }
 @test "a changed pointer in a table is noticed" { judge pointer-table; }
@@ -115,6 +117,7 @@ judge_flavour() {
 @test "functions that change places are found again" { judge functions-reordered; }
 @test "a function too short for a jump is refused" { judge short-function; }
 @test "a table of labels is followed or refused" { judge computed-goto; }
+@test "a branch behind a call that does not return is a hotpatch" { judge branch-behind-call; }
 @test "a build with other optimisation is refused as too different" { judge other-optimisation; }
 @test "C++: a check in a function that throws is a hotpatch" { judge cxx-exception; }
 @test "C++: a new virtual function is noticed" { judge cxx-virtual-function; }
