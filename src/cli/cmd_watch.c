@@ -12,6 +12,7 @@
 /** The options. */
 struct options {
 	bool is_json;
+	bool has_net;
 	long interval; /**< Seconds between scans. */
 	char **files;  /**< Absolute paths. Owned. */
 	size_t n_files;
@@ -46,18 +47,21 @@ static struct sut_err *read_options(int argc, char **argv, struct options *ret)
 		{ "json", no_argument, NULL, 'j' },
 		{ "file", required_argument, NULL, 'f' },
 		{ "scan", required_argument, NULL, 's' },
+		{ "no-net", no_argument, NULL, 'n' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct sut_err *err = NULL;
 	int option = 0;
 
-	*ret = (struct options){ .interval = 5 };
+	*ret = (struct options){ .interval = 5, .has_net = true };
 	while (!err && option >= 0) {
 		err = sut_ui_option(argc, argv, "", longs, &option);
 		if (!err && option == 's')
 			err = sut_ui_number(optarg, "--scan", 1, 86400, &ret->interval);
 		else if (!err && option == 'f')
 			err = add_file(ret, optarg);
+		else if (!err && option == 'n')
+			ret->has_net = false;
 		else if (!err && option == 'j')
 			ret->is_json = true;
 	}
@@ -136,6 +140,7 @@ struct sut_err *sut_cmd_watch(int argc, char **argv, enum sut_exit *status)
 		.files = options.files,
 		.n_files = options.n_files,
 		.interval = options.interval * UINT64_C(1000000000),
+		.has_net = options.has_net,
 		.cancel = sut_crew_catch_signals(),
 		.tell = say_event,
 		.context = &options,

@@ -415,8 +415,22 @@ static char *join_names(const struct sut_apply *apply)
 	return text;
 }
 
-// With @p held, that thread of it stays stopped throughout.
-static json_t *apply_process(pid_t pid, pid_t held, const struct sut_apply *apply)
+// Threads that the calling thread traces already; @p n of them are to stand still.
+static struct sut_err *adopt(struct sut_tracer *tracer, const pid_t *tids, size_t n)
+{
+	struct sut_err *err = NULL;
+
+	for (size_t i = 0; i < n && !err; i++) {
+		err = sut_tracer_adopt(tracer, tids[i]);
+		if (err && err->code == SUT_E_GONE) {
+			sut_err_free(err);
+			err = NULL; // that thread; others may be left
+		}
+	}
+	return err || !n ? err : sut_tracer_inherit(tracer);
+}
+
+static json_t *apply_process(pid_t pid, const pid_t *tids, size_t n, const struct sut_apply *apply)
 {
 	struct work work = { .apply = apply, .row.pid = pid };
 	uint64_t deadline = sut_now() + work.apply->timeout;
@@ -425,8 +439,7 @@ static json_t *apply_process(pid_t pid, pid_t held, const struct sut_apply *appl
 
 	if (is_open) {
 		work.row.name = strdup(work.target.now.process.comm);
-		if (held)
-			err = sut_tracer_adopt(&work.target.tracer, held);
+		err = adopt(&work.target.tracer, tids, n);
 		if (!err)
 			err = apply_target(&work, deadline);
 		sut_target_settle(&work.target);
@@ -442,10 +455,10 @@ static json_t *apply_process(pid_t pid, pid_t held, const struct sut_apply *appl
 
 json_t *sut_apply_work(pid_t pid, void *apply)
 {
-	return apply_process(pid, 0, apply);
+	return apply_process(pid, NULL, 0, apply);
 }
 
-json_t *sut_apply_held(pid_t pid, pid_t tid, const struct sut_apply *apply)
+json_t *sut_apply_held(pid_t pid, const pid_t *tids, size_t n, const struct sut_apply *apply)
 {
-	return apply_process(pid, tid, apply);
+	return apply_process(pid, tids, n, apply);
 }

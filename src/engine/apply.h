@@ -41,7 +41,8 @@ sut_check struct sut_err *sut_apply_find(const struct sut_apply *apply, pid_t **
  *  context is a struct sut_apply. */
 json_t *sut_apply_work(pid_t pid, void *apply);
 
-/** Apply to process @p pid, whose thread @p tid the calling process has seized with
- *  SUT_TRACE_OPTIONS and which is at a ptrace-stop: it stays stopped all the time,
- *  and when this returns. Likewise in a process of our own. */
-json_t *sut_apply_held(pid_t pid, pid_t tid, const struct sut_apply *apply);
+/** Apply to process @p pid, whose threads @p tids the calling thread has seized with
+ *  SUT_TRACE_OPTIONS and which are at ptrace-stops: they stay stopped all the time,
+ *  and when this returns. Threads that it traces besides may run. Likewise in a process
+ *  of our own. */
+json_t *sut_apply_held(pid_t pid, const pid_t *tids, size_t n, const struct sut_apply *apply);

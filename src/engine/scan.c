@@ -15,7 +15,7 @@
 #include "base/file.h"
 #include "elf/image.h"
 #include "engine/apply.h"
-#include "engine/start.h"
+#include "engine/ready.h"
 #include "patch/patch.h"
 #include "process/find.h"
 #include "process/snapshot.h"
@@ -65,8 +65,8 @@ static bool read_build_id(int fd, const char *path, struct sut_build_id *ret)
 		sut_err_free(err);
 		return false;
 	}
-	size_t size = image.build_id.size < SUT_MAX_BUILD_ID ? image.build_id.size :
-							       SUT_MAX_BUILD_ID;
+	size_t size =
+		image.build_id.size < SUT_MAX_BUILD_ID ? image.build_id.size : SUT_MAX_BUILD_ID;
 	*ret = (struct sut_build_id){ .size = size };
 	if (size)
 		memcpy(ret->bytes, image.build_id.data, size);
@@ -91,8 +91,8 @@ static bool judge_file(struct search *search, pid_t pid, const char *path)
 	const json_t *known = json_object_get(search->scan->judged, key);
 	if (!known) {
 		_cleanup_close_ int file = sut_scan_open(pid, path, O_RDONLY | O_NONBLOCK);
-		bool is_match = file >= 0 && read_build_id(file, path, &id) &&
-				is_build(search, &id);
+		bool is_match =
+			file >= 0 && read_build_id(file, path, &id) && is_build(search, &id);
 		json_object_set_new(search->judged, key, json_boolean(is_match));
 		return is_match;
 	}
@@ -100,9 +100,14 @@ static bool judge_file(struct search *search, pid_t pid, const char *path)
 	return json_is_true(known);
 }
 
+// As many as a machine may have places for one build; what containers name at random
+// is not remembered for ever.
+enum { MAX_PATHS = 1024 };
+
 static void note_path(struct search *search, const char *path)
 {
-	if (path[0] == '/' && !strstr(path, " (deleted)"))
+	if (path[0] == '/' && !strstr(path, " (deleted)") &&
+	    json_object_size(search->paths) < MAX_PATHS)
 		json_object_set_new(search->paths, path, json_true());
 }
 
@@ -144,29 +149,44 @@ static struct sut_err *note_process(struct search *search, pid_t pid)
 
 	if (err)
 		return err;
+	bool has_build = false;
 	err = sut_snapshot_read(&s);
-	for (size_t i = 0; i < s.modules.n && !err; i++)
-		if (is_build(search, &s.modules.items[i].build_id))
-			note_module(search, &s, &s.modules.items[i]);
+	for (size_t i = 0; i < s.modules.n && !err; i++) {
+		if (!is_build(search, &s.modules.items[i].build_id))
+			continue;
+		note_module(search, &s, &s.modules.items[i]);
+		has_build = true;
+	}
 	sut_snapshot_close(&s);
-	if (!err &&
-	    !sut_start_is_patched(pid, search->scan->apply, search->scan->takes_any))
+	if (err || !has_build)
+		return err;
+	enum sut_readiness readiness;
+	err = sut_ready_check(pid, search->scan->apply, search->scan->takes_any, &readiness);
+	// It may become another program between two looks.
+	bool is_early =
+		readiness == SUT_READY_NOT_YET && search->scan->pids && !search->scan->is_settled;
+	if (!err && readiness != SUT_READY_DONE && !is_early)
 		json_array_append_new(search->unpatched, json_integer(pid));
 	return err;
 }
 
-static struct sut_err *find_processes(struct search *search)
+static void note_processes(struct search *search, const pid_t *pids, size_t n)
 {
-	struct sut_apply apply = *search->scan->apply;
-	_cleanup_free_ pid_t *pids = NULL;
-	size_t n = 0;
-	struct sut_err *err = sut_apply_find(&apply, &pids, &n, &search->n_hidden);
-
-	for (size_t i = 0; i < n && !err; i++) {
+	for (size_t i = 0; i < n; i++) {
 		struct sut_err *one = note_process(search, pids[i]);
 		// A process that has exited meanwhile, or runs 32-bit code.
 		sut_err_free(one);
 	}
+}
+
+static struct sut_err *find_processes(struct search *search)
+{
+	_cleanup_free_ pid_t *pids = NULL;
+	size_t n = 0;
+	struct sut_err *err = sut_apply_find(search->scan->apply, &pids, &n, &search->n_hidden);
+
+	if (!err)
+		note_processes(search, pids, n);
 	return err;
 }
 
@@ -189,10 +209,9 @@ static void look_below(struct search *search, pid_t pid)
 	if (json_object_get(search->namespaces, key))
 		return;
 	json_object_set_new(search->namespaces, key, json_true());
-	json_object_foreach(search->paths, path, ignored)
-		if (judge_file(search, pid, path))
-			json_array_append_new(search->named,
-					      json_pack("{s:i, s:s}", "pid", (int)pid, "path", path));
+	json_object_foreach(search->paths, path, ignored) if (judge_file(search, pid, path))
+		json_array_append_new(search->named,
+				      json_pack("{s:i, s:s}", "pid", (int)pid, "path", path));
 }
 
 static void find_files(struct search *search)
@@ -221,17 +240,25 @@ json_t *sut_scan_work(void *context)
 		.paths = json_copy((json_t *)scan->paths),
 		.namespaces = json_object(),
 	};
+	struct sut_err *err = NULL;
 
 	sut_guard_close(&scan->guard);
 	note_named_paths(&search);
-	struct sut_err *err = find_processes(&search);
-	if (!err)
-		find_files(&search);
-	json_t *answer = json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:s}", "unpatched", search.unpatched,
-				   "mapped", search.mapped, "named", search.named, "judged",
-				   search.judged, "paths", search.paths, "hidden", (json_int_t)search.n_hidden, "error",
-				   err ? err->msg : "");
+	if (scan->pids) {
+		json_object_update(search.namespaces, (json_t *)scan->namespaces);
+		note_processes(&search, scan->pids, scan->n_pids);
+		for (size_t i = 0; i < scan->n_pids; i++)
+			look_below(&search, scan->pids[i]);
+	} else {
+		err = find_processes(&search);
+		if (!err)
+			find_files(&search);
+	}
+	json_t *answer =
+		json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:s}", "unpatched", search.unpatched,
+			  "mapped", search.mapped, "named", search.named, "judged", search.judged,
+			  "paths", search.paths, "namespaces", search.namespaces, "hidden",
+			  (json_int_t)search.n_hidden, "error", err ? err->msg : "");
 	sut_err_free(err);
-	json_decref(search.namespaces);
 	return answer;
 }

@@ -4,6 +4,8 @@
 /**
  * Scans: where builds are, in memory and in files
  *
+ * Of the whole machine, or of some processes that have just begun.
+ *
  * Runs in a worker, so that the watcher is never kept from answering by a slow
  * disk, and survives whatever a hostile process shows.
  */
@@ -26,6 +28,14 @@ struct sut_scan {
 	const json_t *judged;
 	/** Paths that builds have had: an object whose keys they are. Borrowed. */
 	const json_t *paths;
+	/** Mount namespaces with their roots that were looked into: an object whose keys
+	 *  they are. A whole scan looks into all again. Borrowed. */
+	const json_t *namespaces;
+	const pid_t *pids; /**< Look at these only, which have just begun; NULL: at all. */
+	size_t n_pids;
+	/** They have begun long enough ago: one that is not ready to be patched counts as
+	 *  unpatched. */
+	bool is_settled;
 };
 
 /**
@@ -34,7 +44,7 @@ struct sut_scan {
  *   "mapped"     array of paths /proc/PID/map_files/… that lead to builds
  *   "named"      array of {"pid", "path"}: files that are builds, by their path
  *                below the root of that process
- *   "judged", "paths"  as above, with what is known now
+ *   "judged", "paths", "namespaces"  as above, with what is known now
  *   "hidden"     how many processes could not be looked into
  *   "error"      why the search failed, or ""
  */

@@ -1,241 +1,132 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/start.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "engine/apply.h"
+#include "engine/ready.h"
 #include "engine/row.h"
-#include "live/imports.h"
-#include "live/trace.h"
-#include "patch/patch.h"
-#include "process/borrow.h"
 #include "process/follow.h"
-#include "process/snapshot.h"
 #include "process/tracer.h"
 
-/** How long one stop may be away, and how many there may be, before it is given up
- *  to wait for the right one. A file that is read and not loaded gets fewer. */
-static const uint64_t patience = UINT64_C(10000000000); // ns
-enum { MAX_CALLS = 20000, MAX_READS = 200 };
+static const uint64_t millisecond = 1000000; // ns
 
-/** How ready a process is. */
-enum readiness {
-	READY_NOTHING, /**< No module of ours is there. */
-	READY_DONE,    /**< They are, and carry their hotpatches. */
-	READY_NOT_YET,
-	READY_NOW,
+/** For how long a stop may be away, and how many there may be, before it is given up
+ *  to wait for the right one. A file that is read and not loaded gets less. */
+static const uint64_t patience = UINT64_C(10000000000), read_patience = 2000000000; // ns
+enum { MAX_CALLS = 20000, MAX_READS = 200, MAX_THREADS = 32 };
+
+/** What a followed thread is about. */
+struct errand {
+	bool is_expected;    /**< Its next exit is that of the call which waits. */
+	bool is_exec;        /**< The last one that counted was an execve. */
+	int fd;              /**< The guarded file in the process; -1: none. */
+	uint64_t dev, inode; /**< Which it is. */
+	size_t n_calls;
+	bool is_done; /**< It is gathered with the others, and not followed otherwise. */
 };
-
-/** What is known of a process at one stop. */
-struct look {
-	struct sut_snapshot now;
-	struct sut_traces traces;
-	struct sut_gadgets gadgets;
-	uint64_t interpreter; /**< Where the dynamic linker is; 0: none. */
-	bool takes_any; /**< Any hotpatch for the build will do. */
-};
-
-static void look_deinit(struct look *look)
-{
-	sut_traces_deinit(&look->traces);
-	sut_snapshot_close(&look->now);
-}
-
-static uint64_t read_auxv(const struct sut_process *process, uint64_t key)
-{
-	_cleanup_(sut_file_deinit) struct sut_file file = { 0 };
-	struct sut_err *err = sut_process_read(process, "auxv", &file);
-	uint64_t pair[2];
-
-	sut_err_free(err);
-	for (size_t at = 0; !err && sut_view_copy(file.view, at, pair, sizeof(pair));
-	     at += sizeof(pair))
-		if (pair[0] == key)
-			return pair[1];
-	return 0;
-}
-
-// The dynamic linker has made what it relocates read-only. A module without such a
-// part is taken for relocated when the C library is: it comes first.
-static bool is_relocated(const struct look *look, const struct sut_module *module)
-{
-	enum { PAGE = 4096 };
-
-	if (!module)
-		return false;
-	uint64_t start = module->relro.start & -(uint64_t)PAGE;
-	uint64_t end = module->relro.end & -(uint64_t)PAGE;
-	const struct sut_mapping *m = sut_maps_at(&look->now.maps, start);
-	if (start < end)
-		return m && !m->is_writable;
-	const struct sut_module *library =
-		sut_modules_at(&look->now.modules, look->gadgets.sigreturn.at);
-	return library != module && is_relocated(look, library);
-}
-
-static bool is_module_ready(const struct look *look, const struct sut_patch *patch,
-			    const struct sut_module *module)
-{
-	size_t n_files = 0;
-
-	for (size_t i = 0; i < look->now.modules.n; i++)
-		n_files += look->now.modules.items[i].inode != 0;
-	// The dynamic linker itself, and a static program: nobody comes before them.
-	if (n_files == 1 || module->span.start == look->interpreter)
-		return true;
-	return look->gadgets.sigreturn.at &&
-	       (!sut_imports_exist(patch) || is_relocated(look, module));
-}
-
-static bool is_standing(const struct look *look, const struct sut_patch *patch,
-			const struct sut_module *module)
-{
-	for (size_t i = 0; i < look->traces.n; i++) {
-		const struct sut_trace *trace = &look->traces.items[i];
-		bool is_same = memcmp(trace->digest.bytes, patch->digest.bytes,
-				      SUT_SHA256_SIZE) == 0;
-		if (trace->base == module->base && trace->state == SUT_TRACE_APPLIED &&
-		    sut_build_id_equal(&trace->build_id, &module->build_id) &&
-		    (is_same || look->takes_any))
-			return true;
-	}
-	return false;
-}
-
-static bool is_for(const struct sut_patch *patch, const struct sut_module *module)
-{
-	struct sut_build_id id;
-
-	return sut_build_id_parse(sut_patch_string(patch, "old_build_id"), &id) &&
-	       sut_build_id_equal(&id, &module->build_id);
-}
-
-static enum readiness judge(const struct sut_apply *apply, const struct look *look)
-{
-	enum readiness all = READY_NOTHING;
-
-	for (size_t i = 0; i < apply->n_patches; i++) {
-		for (size_t j = 0; j < look->now.modules.n; j++) {
-			const struct sut_patch *patch = &apply->patches[i];
-			const struct sut_module *module = &look->now.modules.items[j];
-			if (!is_for(patch, module))
-				continue;
-			enum readiness one =
-				is_standing(look, patch, module) ? READY_DONE :
-				is_module_ready(look, patch, module)	  ? READY_NOW :
-									    READY_NOT_YET;
-			// One that is not ready holds up the others: they go together.
-			if (all == READY_NOT_YET || one == READY_NOT_YET)
-				all = READY_NOT_YET;
-			else if (one > all)
-				all = one;
-		}
-	}
-	return all;
-}
-
-static bool has_ours(const struct sut_apply *apply, const struct look *look)
-{
-	for (size_t i = 0; i < apply->n_patches; i++)
-		for (size_t j = 0; j < look->now.modules.n; j++)
-			if (is_for(&apply->patches[i], &look->now.modules.items[j]))
-				return true;
-	return false;
-}
-
-static struct sut_err *look_at(pid_t pid, const struct sut_apply *apply, bool takes_any,
-			       enum readiness *ret)
-{
-	_cleanup_(look_deinit) struct look look = { .takes_any = takes_any };
-	struct sut_err *err = sut_snapshot_open(pid, &look.now);
-
-	*ret = READY_NOTHING;
-	if (err) {
-		look.now = (struct sut_snapshot){ .process = { .dir = -1, .thread = -1, .memory = -1 } };
-		return err;
-	}
-	err = sut_snapshot_read(&look.now);
-	if (err || !has_ours(apply, &look))
-		return err;
-	err = sut_traces_read(&look.now.process, &look.now.maps, &look.traces);
-	if (!err)
-		err = sut_gadgets_find(&look.now.process, &look.now.maps, &look.gadgets);
-	if (err)
-		return err;
-	look.interpreter = read_auxv(&look.now.process, AT_BASE);
-	*ret = judge(apply, &look);
-	return NULL;
-}
-
-bool sut_start_is_patched(pid_t pid, const struct sut_apply *apply, bool takes_any)
-{
-	enum readiness readiness;
-	struct sut_err *err = look_at(pid, apply, takes_any, &readiness);
-
-	sut_err_free(err);
-	return !err && readiness == READY_DONE;
-}
 
 /** One start on its way. */
 struct work {
 	const struct sut_start *start;
-	struct sut_follow follow;
-	int fd;              /**< The guarded file in the process; -1: none. */
-	uint64_t dev, inode; /**< Which it is. */
-	bool is_expected;    /**< It waits for another one. */
-	bool is_exec;        /**< The last one that counted was an execve. */
-	bool is_late;
-	size_t n_calls;
+	pid_t pid;
+	struct sut_follow threads[MAX_THREADS]; /**< Some may be gone or free. */
+	struct errand errands[MAX_THREADS];     /**< Each thread's. */
+	size_t n;
+	bool is_exec; /**< The last thread that came to an end had executed a program. */
+	bool is_late, is_lost;
 	json_t *row;
 };
 
-static void say(int channel, enum sut_start_message message)
+static void say(const struct work *work, enum sut_start_what what, pid_t tid)
 {
-	char byte = message;
+	struct sut_start_message message = { what, tid };
 
 	// A watcher that is gone needs no answer.
-	ssize_t ignored = send(channel, &byte, 1, MSG_NOSIGNAL);
+	ssize_t ignored = send(work->start->channel, &message, sizeof(message), MSG_NOSIGNAL);
 	(void)ignored;
 }
 
-static bool hears_more(int channel)
+static size_t find_place(const struct work *work, pid_t tid)
 {
-	char byte = 0;
+	size_t at = 0;
 
-	return recv(channel, &byte, 1, MSG_DONTWAIT) == 1 && byte == SUT_START_MORE;
+	while (at < work->n && work->threads[at].tid != tid)
+		at++;
+	if (at < work->n || at < MAX_THREADS)
+		return at;
+	for (at = 0; at < work->n; at++)
+		if (!work->threads[at].tid || work->threads[at].is_free)
+			break;
+	return at;
 }
 
-static bool is_exec_call(const struct sut_follow *f)
+// Follow the thread @p tid, which waits for the guard.
+static struct sut_err *take_opener(struct work *work, pid_t tid)
 {
-	return f->call == SYS_execve || f->call == SYS_execveat;
+	// Less than the watcher's own patience with us.
+	static const uint64_t seize_limit = 1500000000; // ns
+	size_t at = find_place(work, tid);
+	struct sut_follow follow;
+
+	if (at == MAX_THREADS)
+		return sut_err(SUT_E_BUSY, "too many threads load files at once");
+	// On older kernels, to seize again one that is in execve would wait for it.
+	if (at < work->n && work->threads[at].tid == tid) {
+		if (work->threads[at].is_free)
+			sut_follow_interrupt(&work->threads[at]);
+		work->threads[at].is_free = false;
+		work->errands[at] = (struct errand){ .is_expected = true, .fd = -1 };
+		return NULL;
+	}
+	struct sut_err *err = sut_follow_init(tid, &follow);
+	if (!err)
+		err = sut_follow_seize(&follow, sut_now() + seize_limit);
+	if (err)
+		return err;
+	work->threads[at] = follow;
+	work->errands[at] =
+		(struct errand){ .is_expected = true, .is_exec = follow.is_exec, .fd = -1 };
+	if (at == work->n)
+		work->n++;
+	return NULL;
+}
+
+// What the watcher has told us since. It sends a signal besides, so that no message
+// that comes later is slept over.
+static void hear(struct work *work)
+{
+	struct sut_start_message message;
+
+	while (recv(work->start->channel, &message, sizeof(message), MSG_DONTWAIT) ==
+	       sizeof(message)) {
+		struct sut_err *err = take_opener(work, message.tid);
+		say(work, err ? SUT_START_FAILED : SUT_START_TAKEN, message.tid);
+		sut_err_free(err);
+	}
 }
 
 // The call that waited for the guard is over. False when it has failed.
-static bool take_file(struct work *work)
+static bool take_file(const struct sut_follow *f, struct errand *errand)
 {
-	const struct sut_follow *f = &work->follow;
-
-	work->is_expected = false;
-	work->n_calls = 0;
+	errand->is_expected = false;
+	errand->n_calls = 0;
 	if (f->result < 0)
 		return false;
-	work->is_exec = is_exec_call(f);
-	work->fd = work->is_exec ? -1 : f->result;
-	return work->is_exec ||
-	       sut_follow_identify(f, work->fd, &work->dev, &work->inode);
+	errand->is_exec = f->has_execed;
+	errand->fd = errand->is_exec ? -1 : f->result;
+	return errand->is_exec || sut_follow_identify(f, errand->fd, &errand->dev, &errand->inode);
 }
 
 // Calls after which a loader may have come further. The many others are skipped,
 // for a look costs more than they do.
-static bool is_step(const struct work *work)
+static bool is_step(const struct sut_follow *f, const struct errand *errand)
 {
-	switch (work->follow.call) {
+	switch (f->call) {
 	case SYS_execve:
 	case SYS_execveat:
 	case SYS_close:
@@ -252,80 +143,210 @@ static bool is_step(const struct work *work)
 	case SYS_access:
 		return false;
 	default:
-		return !work->is_exec || work->n_calls > 8;
+		return !errand->is_exec || errand->n_calls > 8;
 	}
 }
 
-static void apply_held(struct work *work)
+static bool is_followed(const struct work *work, size_t i)
 {
-	json_decref(work->row);
-	work->row = sut_apply_held(work->follow.pid, work->follow.tid, work->start->apply);
+	return work->threads[i].tid && !work->threads[i].is_free;
 }
 
-// At a stop: is there anything left to wait for?
-static bool is_over(struct work *work)
+static size_t count_followed(const struct work *work)
 {
-	bool is_given_up = work->n_calls > (work->is_exec ? MAX_CALLS : MAX_READS);
-	enum readiness readiness;
+	size_t n = 0;
 
-	if (!is_step(work) && !is_given_up)
+	for (size_t i = 0; i < work->n; i++)
+		n += is_followed(work, i);
+	return n;
+}
+
+static bool is_all_stopped(const struct work *work)
+{
+	for (size_t i = 0; i < work->n; i++)
+		if (is_followed(work, i) && !work->threads[i].is_stopped)
+			return false;
+	return true;
+}
+
+static void drop(struct work *work, size_t i)
+{
+	work->is_exec = work->errands[i].is_exec;
+	sut_follow_release(&work->threads[i]);
+}
+
+// Something happened to thread @p which. False when it needs no more following.
+static bool take_event(struct work *work, size_t which, enum sut_follow_event event)
+{
+	struct sut_follow *f = &work->threads[which];
+	struct errand *errand = &work->errands[which];
+
+	if (event == SUT_FOLLOW_GONE)
+		work->is_exec = errand->is_exec;
+	if (event != SUT_FOLLOW_CALL)
+		return event != SUT_FOLLOW_GONE;
+	errand->n_calls++;
+	if (f->has_execed) {
+		// Whatever it had open before is another program's.
+		f->has_execed = false;
+		*errand = (struct errand){ .is_exec = true, .fd = -1 };
+		return true;
+	}
+	return !errand->is_expected || take_file(f, errand);
+}
+
+// Have all known threads stand still, so that none of them loads anything meanwhile or
+// waits for the guard, where it cannot be stopped; those too that need no following any
+// more. One that is waiting there comes when it is allowed.
+static bool gather(struct work *work)
+{
+	static const uint64_t limit = 200000000; // ns
+	uint64_t deadline = sut_now() + limit;
+
+	for (size_t i = 0; i < work->n; i++) {
+		work->errands[i].is_done |= work->threads[i].is_free;
+		work->threads[i].is_free = false;
+		if (work->threads[i].tid && !work->threads[i].is_stopped)
+			sut_follow_interrupt(&work->threads[i]);
+	}
+	while (!is_all_stopped(work)) {
+		size_t which;
+		hear(work);
+		enum sut_follow_event event =
+			sut_follow_next(work->threads, work->n, deadline, &which);
+		if (event == SUT_FOLLOW_ENDED)
+			return true; // found out by whoever applies
+		if (event == SUT_FOLLOW_AWAKE && sut_now() >= deadline)
+			return false;
+		if (event != SUT_FOLLOW_AWAKE && !take_event(work, which, event))
+			work->errands[which].is_done = true;
+	}
+	return true;
+}
+
+static void scatter(struct work *work)
+{
+	for (size_t i = 0; i < work->n; i++)
+		if (work->errands[i].is_done && is_followed(work, i))
+			sut_follow_release(&work->threads[i]);
+}
+
+static bool is_busy(const json_t *row)
+{
+	const char *outcome = json_string_value(json_object_get(row, "outcome"));
+
+	return outcome && strcmp(outcome, "busy") == 0;
+}
+
+// A thread that comes to wait for the guard meanwhile cannot be stopped there. So it
+// is tried for a short time, and again with that thread.
+static void apply_held(struct work *work)
+{
+	struct sut_apply brief = *work->start->apply;
+	uint64_t deadline = sut_now() + brief.timeout;
+	pid_t tids[MAX_THREADS];
+
+	brief.timeout = brief.timeout < 50 * millisecond ? brief.timeout : 50 * millisecond;
+	do {
+		size_t n = 0;
+		hear(work);
+		if (!gather(work))
+			continue;
+		for (size_t i = 0; i < work->n; i++)
+			if (is_followed(work, i))
+				tids[n++] = work->threads[i].tid;
+		json_decref(work->row);
+		work->row = sut_apply_held(work->pid, tids, n, &brief);
+	} while ((!work->row || is_busy(work->row)) && sut_now() < deadline);
+	scatter(work);
+	work->is_lost |= !work->row;
+}
+
+// At a stop of thread @p which: is there anything left that it can tell us?
+static bool is_over(struct work *work, size_t which)
+{
+	const struct sut_follow *f = &work->threads[which];
+	const struct errand *errand = &work->errands[which];
+	bool is_given_up = errand->n_calls > (errand->is_exec ? MAX_CALLS : MAX_READS);
+	enum sut_readiness readiness;
+
+	if (!is_step(f, errand) && !is_given_up)
 		return false;
-	struct sut_err *err = look_at(work->follow.pid, work->start->apply, false,
-				      &readiness);
+	struct sut_err *err = sut_ready_check(work->pid, work->start->apply, false, &readiness);
 	sut_err_free(err);
 	if (err)
 		return true;
-	if (readiness == READY_NOT_YET && is_given_up) {
+	if (readiness == SUT_READY_NOT_YET && is_given_up) {
 		work->is_late = true;
-		readiness = READY_NOW;
+		readiness = SUT_READY_NOW;
 	}
-	if (readiness == READY_NOW)
+	if (readiness == SUT_READY_NOW)
 		apply_held(work);
-	if (readiness == READY_NOT_YET || work->is_expected)
+	if (readiness == SUT_READY_NOT_YET || errand->is_expected)
 		return false;
 	// A file that is open still may be loaded yet.
-	return is_given_up || work->fd < 0 ||
-	       !sut_follow_has_open(&work->follow, work->fd, work->dev, work->inode);
+	return is_given_up || errand->fd < 0 ||
+	       !sut_follow_has_open(f, errand->fd, errand->dev, errand->inode);
 }
 
-static struct sut_err *follow(struct work *work)
+// Nothing has happened for long. False: a program that loads is waited for.
+static bool is_idle(const struct work *work, uint64_t since)
 {
-	enum sut_follow_event event;
+	uint64_t idle = sut_now() - since;
 
-	for (bool is_first = true;;) {
-		uint64_t deadline = sut_now() + patience;
-		struct sut_err *err = sut_follow_next(&work->follow, deadline, &event);
-		if (err || event == SUT_FOLLOW_GONE)
-			return err;
+	for (size_t i = 0; i < work->n; i++)
+		if (is_followed(work, i) && work->errands[i].is_exec)
+			return idle >= patience;
+	return idle >= read_patience;
+}
+
+static void give_up(struct work *work)
+{
+	enum sut_readiness readiness;
+	struct sut_err *err = sut_ready_check(work->pid, work->start->apply, false, &readiness);
+
+	work->is_lost = !err && (readiness == SUT_READY_NOT_YET || readiness == SUT_READY_NOW);
+	sut_err_free(err);
+}
+
+static void follow(struct work *work)
+{
+	uint64_t last = sut_now();
+
+	for (;;) {
+		size_t which;
+		hear(work);
+		if (count_followed(work) == 0)
+			return;
+		sut_follow_go(work->threads, work->n);
+		enum sut_follow_event event = sut_follow_next(
+			work->threads, work->n, sut_now() + 500 * millisecond, &which);
+		if (event == SUT_FOLLOW_ENDED)
+			return;
 		if (event == SUT_FOLLOW_AWAKE) {
-			if (hears_more(work->start->channel)) {
-				work->is_expected = true;
-				say(work->start->channel, SUT_START_TAKEN);
-			} else if (sut_now() >= deadline) {
-				return NULL;
-			}
-			continue;
+			if (!is_idle(work, last))
+				continue;
+			give_up(work);
+			return;
 		}
-		work->n_calls++;
-		bool is_file = is_first || is_exec_call(&work->follow) ||
-			       (work->is_expected && work->follow.call == SYS_openat);
-		is_first = false;
-		if (is_file && !take_file(work) && !work->is_exec)
-			return NULL;
-		if (is_over(work))
-			return NULL;
+		last = sut_now();
+		bool is_wanted = take_event(work, which, event);
+		if (event != SUT_FOLLOW_GONE &&
+		    (!is_wanted || (event == SUT_FOLLOW_CALL && is_over(work, which))))
+			drop(work, which);
 	}
 }
 
 static json_t *answer(struct work *work)
 {
-	return json_pack("{s:o?, s:s, s:b}", "row", work->row, "cause",
-			 work->is_exec ? "exec" : "open", "late", work->is_late);
+	return json_pack("{s:o?, s:s, s:b, s:b}", "row", work->row, "cause",
+			 work->is_exec ? "exec" : "open", "late", work->is_late, "lost",
+			 work->is_lost);
 }
 
 static void fail(struct work *work, struct sut_err *err)
 {
-	struct sut_row row = { .pid = work->follow.pid };
+	struct sut_row row = { .pid = work->pid };
 
 	sut_row_fail(&row, err);
 	work->row = sut_row_to_json(&row);
@@ -334,21 +355,22 @@ static void fail(struct work *work, struct sut_err *err)
 
 json_t *sut_start_work(void *context)
 {
-	static const uint64_t seize_limit = 2000000000; // ns
 	struct sut_start *start = context;
-	struct work work = { .start = start,
-			     .fd = -1 };
+	struct work work = { .start = start };
+	struct sut_follow first = { 0 };
 
 	sut_guard_close(&start->guard);
 	close(start->opening.fd);
-	struct sut_err *err = sut_follow_init(start->opening.tid, &work.follow);
-	work.is_exec = work.follow.is_exec;
+	struct sut_err *err = sut_follow_init(start->opening.tid, &first);
+	work.pid = first.pid;
+	work.is_exec = first.is_exec;
 	if (!err)
-		err = sut_follow_seize(&work.follow, sut_now() + seize_limit);
-	say(start->channel, err ? SUT_START_FAILED : SUT_START_SEIZED);
+		err = take_opener(&work, start->opening.tid);
+	say(&work, err ? SUT_START_FAILED : SUT_START_TAKEN, start->opening.tid);
 	if (!err)
-		err = follow(&work);
-	sut_follow_release(&work.follow);
+		follow(&work);
+	for (size_t i = 0; i < work.n; i++)
+		sut_follow_release(&work.threads[i]);
 	// One that has exited loads nothing.
 	if (err && err->code != SUT_E_GONE)
 		fail(&work, err);

@@ -2,21 +2,15 @@
 #pragma once
 
 /**
- * Starts: one process that is about to load a guarded file
+ * Starts: one process that is about to load guarded files
  *
  * Runs in a worker. Seizes the thread that waits for the guard, follows it from
- * system call to system call, and applies while it stands at the first of these
- * stops at which that is possible, which is before the file's code runs:
+ * system call to system call, and applies at the first stop at which that is possible
+ * (engine/ready.h), which is before the file's code runs. Other threads of the process
+ * that come to wait for the guard meanwhile are followed likewise, and stand still
+ * while it applies.
  *
- *     the program's own C library is there    so that a borrowed thread survives
- *                                             our death (process/borrow.h)
- *     the module has been relocated           only if the hotpatch has imports:
- *                                             then all libraries are there too
- *
- * The dynamic linkers make the read-only part of each module read-only (a system
- * call) when they have relocated it, and run constructors only after that.
- *
- * A follower speaks with the watcher over a socket, a byte for each message.
+ * A follower speaks with the watcher over a socket, a message at a time.
  */
 
 #include <jansson.h>
@@ -27,27 +21,28 @@
 
 struct sut_apply;
 
-/** The messages. */
-enum sut_start_message {
-	SUT_START_SEIZED = 'S', /**< To the watcher: it may be allowed. */
-	SUT_START_FAILED = 'F', /**< To the watcher: it may be allowed, nobody follows. */
-	SUT_START_MORE = 'E',   /**< From it: the same process waits for another file. */
-	SUT_START_TAKEN = 'Y',  /**< To it: that file is being followed too. */
+enum sut_start_what {
+	SUT_START_TAKEN,  /**< To the watcher: that thread is followed; it may be allowed. */
+	SUT_START_FAILED, /**< To the watcher: it may be allowed, nobody follows it. */
+	SUT_START_MORE,   /**< From it: that thread waits for a file. SIGCHLD comes with it. */
+};
+
+/** A message. */
+struct sut_start_message {
+	enum sut_start_what what;
+	pid_t tid;
 };
 
 /** A start. */
 struct sut_start {
 	const struct sut_apply *apply;
-	struct sut_guard guard;     /**< Closed by the worker before anything else. */
+	struct sut_guard guard; /**< Closed by the worker before anything else. */
 	struct sut_opening opening;
-	int channel; /**< Our end of the socket. */
+	int channel; /**< Our end of the socket (SOCK_SEQPACKET). */
 };
 
 /** What sut_start_work() answers: {"row": a row or null, "cause": "exec" or "open",
- *  "late": boolean}. The row is null when the process did not load a build of ours;
- *  late when some of its code may have run before. */
+ *  "late": boolean, "lost": boolean}. The row is null when the process did not load a
+ *  build of ours; late when some of its code may have run before; lost when following
+ *  was given up though a build was there. */
 json_t *sut_start_work(void *start);
-
-/** Do all modules of @p pid that are a build of ours carry its hotpatch, or, with
- *  @p takes_any, any that is for the build? False also when there is no module. */
-bool sut_start_is_patched(pid_t pid, const struct sut_apply *apply, bool takes_any);

@@ -17,7 +17,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "process/filter.h"
 #include "process/process.h"
+#include "process/restart.h"
 #include "process/tracer.h"
 
 // Read /proc/TID/NAME; "" when it is gone.
@@ -31,9 +33,15 @@ static void read_file(pid_t tid, const char *name, char *text, size_t size)
 	text[done > 0 ? done : 0] = 0;
 }
 
+// The number of what a thread waits in that waits for the guard. i386 has numbers of
+// its own (arch/x86/entry/syscalls/syscall_32.tbl); as x86-64's they mean calls that
+// open nothing.
 static bool is_execve(long call)
 {
-	return call == SYS_execve || call == SYS_execveat;
+	enum { I386_EXECVE = 11, I386_EXECVEAT = 358 };
+
+	return call == SYS_execve || call == SYS_execveat || call == I386_EXECVE ||
+	       call == I386_EXECVEAT;
 }
 
 struct sut_err *sut_follow_init(pid_t tid, struct sut_follow *ret)
@@ -51,37 +59,71 @@ struct sut_err *sut_follow_init(pid_t tid, struct sut_follow *ret)
 	return NULL;
 }
 
-static struct sut_err *refused(const struct sut_follow *follow, int os_errno)
+// Who traces it; 0: nobody.
+static pid_t find_tracer(pid_t tid)
 {
 	char text[4096];
 
+	read_file(tid, "status", text, sizeof(text));
+	const char *line = strstr(text, "\nTracerPid:");
+	return line ? atoi(line + strlen("\nTracerPid:")) : 0;
+}
+
+// Another run of this program, which takes some milliseconds; one that is exiting has
+// no executable any more. Whoever debugs a program may take hours.
+static bool is_like_us(pid_t tracer)
+{
+	struct stat ours, theirs;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", tracer);
+	return stat("/proc/self/exe", &ours) == 0 &&
+	       (stat(path, &theirs) < 0 ||
+		(ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino));
+}
+
+static struct sut_err *refused(const struct sut_follow *follow, int os_errno, pid_t tracer)
+{
 	if (os_errno == ESRCH)
 		return sut_err(SUT_E_GONE, "thread %d has exited", follow->tid);
-	read_file(follow->tid, "status", text, sizeof(text));
-	const char *line = strstr(text, "\nTracerPid:");
-	int tracer = line ? atoi(line + strlen("\nTracerPid:")) : 0;
 	if (tracer)
 		return sut_err(SUT_E_BUSY, "is traced by process %d", tracer);
 	return sut_err_os(os_errno, "trace thread %d", follow->tid);
 }
 
-struct sut_err *sut_follow_seize(struct sut_follow *follow, uint64_t deadline)
+// @p tracer is set when that fails because somebody else traces it.
+static int seize(const struct sut_follow *follow, uint64_t deadline, pid_t *tracer)
 {
 	static const struct timespec pause = { .tv_nsec = 500000 };
+
+	for (;;) {
+		if (ptrace(PTRACE_SEIZE, follow->tid, NULL, (long)SUT_TRACE_OPTIONS) == 0)
+			return 0;
+		int os_errno = errno;
+		if (os_errno != EPERM)
+			return os_errno;
+		*tracer = find_tracer(follow->tid);
+		if (*tracer == gettid())
+			return 0;
+		// Without a tracer: it has just been let go, or we lack the right.
+		if ((*tracer && !is_like_us(*tracer)) || sut_now() >= deadline)
+			return os_errno;
+		nanosleep(&pause, NULL);
+	}
+}
+
+struct sut_err *sut_follow_seize(struct sut_follow *follow, uint64_t deadline)
+{
 	const struct sched_param ordinary = { 0 };
 	cpu_set_t its_cpus, our_cpus;
 	bool has_its = sched_getaffinity(follow->tid, sizeof(its_cpus), &its_cpus) == 0;
 	bool has_ours = sched_getaffinity(0, sizeof(our_cpus), &our_cpus) == 0;
-	int os_errno = 0;
+	pid_t tracer = 0;
+	int os_errno = seize(follow, deadline, &tracer);
 
-	do {
-		if (os_errno)
-			nanosleep(&pause, NULL);
-		long done = ptrace(PTRACE_SEIZE, follow->tid, NULL, (long)SUT_TRACE_OPTIONS);
-		os_errno = done == 0 ? 0 : errno;
-	} while (os_errno == EPERM && sut_now() < deadline);
 	if (!os_errno && ptrace(PTRACE_INTERRUPT, follow->tid, NULL, NULL) < 0)
 		os_errno = errno;
+	follow->is_free = false;
 	// Whatever the guard has done to hasten us is over.
 	if (sched_getscheduler(0) != SCHED_OTHER) {
 		if (has_its)
@@ -90,30 +132,53 @@ struct sut_err *sut_follow_seize(struct sut_follow *follow, uint64_t deadline)
 		if (has_ours)
 			sched_setaffinity(0, sizeof(our_cpus), &our_cpus);
 	}
-	return os_errno ? refused(follow, os_errno) : NULL;
+	return os_errno ? refused(follow, os_errno, tracer) : NULL;
 }
 
 static void resume(struct sut_follow *follow)
 {
-	ptrace(PTRACE_SYSCALL, follow->tid, NULL, (long)follow->pending_signal);
+	long request = follow->is_free ? PTRACE_CONT : PTRACE_SYSCALL;
+
+	ptrace(request, follow->tid, NULL, (long)follow->pending_signal);
 	follow->pending_signal = 0;
 	follow->is_stopped = false;
+}
+
+void sut_follow_go(struct sut_follow *threads, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (threads[i].tid && threads[i].is_stopped)
+			resume(&threads[i]);
+}
+
+// Was a thread that stopped here thrown out of a call that is to be made again?
+static bool needs_rewind(pid_t tid, const struct user_regs_struct *regs)
+{
+	return sut_restart_is_needed(regs) ||
+	       (sut_restart_is_by_call(regs) && !sut_filter_allows_restart(tid));
 }
 
 // Any other thread that some recipe has seized meanwhile: it is not to notice.
 static void pass_on(pid_t tid, int status)
 {
 	int sig = WSTOPSIG(status), event = status >> 16;
+	struct user_regs_struct regs;
 
 	if (!WIFSTOPPED(status))
 		return;
+	if (event == PTRACE_EVENT_STOP && ptrace(PTRACE_GETREGS, tid, NULL, &regs) == 0 &&
+	    needs_rewind(tid, &regs)) {
+		sut_restart_rewind(&regs);
+		ptrace(PTRACE_SETREGS, tid, NULL, &regs);
+	}
 	if (event == PTRACE_EVENT_STOP && sig != SIGTRAP)
 		ptrace(PTRACE_LISTEN, tid, NULL, NULL);
 	else
 		ptrace(PTRACE_CONT, tid, NULL, (long)(event || sig == (SIGTRAP | 0x80) ? 0 : sig));
 }
 
-static bool read_exit(struct sut_follow *follow)
+// Where it stopped. A call that the kernel ended because of us is to be made again.
+static bool read_stop(struct sut_follow *follow)
 {
 	struct user_regs_struct regs;
 
@@ -121,9 +186,35 @@ static bool read_exit(struct sut_follow *follow)
 		return false;
 	follow->call = regs.orig_rax;
 	follow->result = regs.rax;
-	follow->first_argument = regs.rdi;
 	follow->is_stopped = true;
+	follow->is_interrupted = false;
+	follow->is_rewound = false;
+	if (needs_rewind(follow->tid, &regs)) {
+		sut_restart_rewind(&regs);
+		ptrace(PTRACE_SETREGS, follow->tid, NULL, &regs);
+		follow->is_rewound = true;
+		follow->rewound = regs;
+		follow->call = -1;
+	}
+	// The kernel makes such a call again (ERESTARTSYS and its like).
+	if (follow->result <= -512 && follow->result >= -516)
+		follow->call = -1;
 	return true;
+}
+
+// A real signal explains the EINTR that rewinding took away.
+static void take_signal(struct sut_follow *follow, int sig)
+{
+	struct user_regs_struct regs;
+
+	follow->pending_signal = sig;
+	if (!follow->is_rewound || ptrace(PTRACE_GETREGS, follow->tid, NULL, &regs) < 0)
+		return;
+	if (sut_restart_is_pending(&follow->rewound, &regs)) {
+		sut_restart_give_up(&regs);
+		ptrace(PTRACE_SETREGS, follow->tid, NULL, &regs);
+	}
+	follow->is_rewound = false;
 }
 
 static bool is_entry(pid_t tid)
@@ -134,70 +225,102 @@ static bool is_entry(pid_t tid)
 	       info.op == PTRACE_SYSCALL_INFO_ENTRY;
 }
 
-// A stop of the followed thread. True when it is at the exit of a call.
-static bool take_stop(struct sut_follow *follow, int status)
+// A stop of a followed thread. True when it is one to tell of.
+static bool take_stop(struct sut_follow *follow, int status, enum sut_follow_event *event_ret)
 {
 	int sig = WSTOPSIG(status), event = status >> 16;
+	bool is_call = sig == (SIGTRAP | 0x80);
 
-	if (event == PTRACE_EVENT_EXEC) {
-		follow->has_execed = true;
-	} else if (event == PTRACE_EVENT_STOP && sig != SIGTRAP) {
+	if (event == PTRACE_EVENT_STOP && sig != SIGTRAP) {
 		ptrace(PTRACE_LISTEN, follow->tid, NULL, NULL);
 		return false;
-	} else if (event == PTRACE_EVENT_STOP) {
-		// The stop that the interrupt gives: at the exit of the call that
-		// waited. It comes again behind an execve's own exit.
-		return read_exit(follow) && follow->call >= 0;
-	} else if (sig == (SIGTRAP | 0x80)) {
-		if (!is_entry(follow->tid))
-			return read_exit(follow);
-	} else if (!event) {
-		follow->pending_signal = sig;
 	}
+	// The stop that an interrupt gives is at the exit of the call that waited, or
+	// anywhere. It comes again behind an execve's own exit.
+	if (event == PTRACE_EVENT_STOP || (is_call && !is_entry(follow->tid))) {
+		if (!read_stop(follow))
+			return false;
+		*event_ret = follow->call >= 0 ? SUT_FOLLOW_CALL : SUT_FOLLOW_STOPPED;
+		return true;
+	}
+	if (event == PTRACE_EVENT_EXEC) {
+		follow->has_execed = true;
+	} else if (!event && !is_call) {
+		take_signal(follow, sig);
+	}
+	// Any stop takes off an interrupt that was pending (kernel/signal.c, ptrace_stop).
+	if (follow->is_interrupted)
+		ptrace(PTRACE_INTERRUPT, follow->tid, NULL, NULL);
 	resume(follow);
 	return false;
 }
 
-struct sut_err *sut_follow_next(struct sut_follow *follow, uint64_t deadline,
-				enum sut_follow_event *ret)
+static struct sut_follow *find_thread(struct sut_follow *threads, size_t n, pid_t tid)
 {
-	bool has_waited = false;
+	for (size_t i = 0; i < n; i++)
+		if (threads[i].tid == tid)
+			return &threads[i];
+	return NULL;
+}
 
-	if (follow->is_stopped)
-		resume(follow);
-	for (;;) {
+// In execve a thread takes its leader's tid; all others are gone.
+static void take_exec(struct sut_follow *threads, size_t n, pid_t leader)
+{
+	unsigned long former = 0;
+
+	ptrace(PTRACE_GETEVENTMSG, leader, NULL, &former);
+	struct sut_follow *one = find_thread(threads, n, former);
+	if (!one || one->tid == leader)
+		return;
+	struct sut_follow *old = find_thread(threads, n, leader);
+	if (old)
+		old->tid = 0;
+	one->tid = leader;
+}
+
+enum sut_follow_event sut_follow_next(struct sut_follow *threads, size_t n, uint64_t deadline,
+				      size_t *ret_which)
+{
+	for (bool has_waited = false;;) {
+		enum sut_follow_event event = SUT_FOLLOW_GONE;
 		int status;
 		pid_t tid = waitpid(-1, &status, __WALL | WNOHANG);
-		// An execve gives its thread the leader's tid.
-		if (tid == follow->pid && WIFSTOPPED(status) && status >> 16 == PTRACE_EVENT_EXEC)
-			follow->tid = tid;
-		if (tid > 0 && tid != follow->tid) {
-			pass_on(tid, status);
-		} else if (tid < 0 || (tid > 0 && !WIFSTOPPED(status))) {
-			*ret = SUT_FOLLOW_GONE;
-			return NULL;
-		} else if (tid > 0 && take_stop(follow, status)) {
-			*ret = SUT_FOLLOW_CALL;
-			return NULL;
-		} else if (tid == 0) {
-			if (has_waited || !sut_tracer_wait(deadline)) {
-				*ret = SUT_FOLLOW_AWAKE;
-				return NULL;
-			}
+		if (tid < 0)
+			return SUT_FOLLOW_ENDED;
+		if (tid == 0) {
+			if (has_waited || !sut_tracer_wait(deadline))
+				return SUT_FOLLOW_AWAKE;
 			has_waited = true;
+			continue;
+		}
+		if (WIFSTOPPED(status) && status >> 16 == PTRACE_EVENT_EXEC)
+			take_exec(threads, n, tid);
+		struct sut_follow *thread = find_thread(threads, n, tid);
+		if (!thread || (thread->is_free && WIFSTOPPED(status)))
+			pass_on(tid, status);
+		else if (!WIFSTOPPED(status) || take_stop(thread, status, &event)) {
+			*ret_which = thread - threads;
+			if (event == SUT_FOLLOW_GONE)
+				thread->tid = 0;
+			return event;
 		}
 	}
 }
 
-void sut_follow_release(struct sut_follow *follow)
+void sut_follow_interrupt(struct sut_follow *follow)
 {
-	if (follow->is_stopped)
-		ptrace(PTRACE_CONT, follow->tid, NULL, (long)follow->pending_signal);
-	follow->is_stopped = false;
+	ptrace(PTRACE_INTERRUPT, follow->tid, NULL, NULL);
+	follow->is_interrupted = true;
 }
 
-bool sut_follow_identify(const struct sut_follow *follow, int fd, uint64_t *dev,
-			 uint64_t *inode)
+void sut_follow_release(struct sut_follow *follow)
+{
+	follow->is_free = true;
+	if (follow->tid && follow->is_stopped)
+		resume(follow);
+}
+
+bool sut_follow_identify(const struct sut_follow *follow, int fd, uint64_t *dev, uint64_t *inode)
 {
 	char path[64];
 	struct stat st;
@@ -218,13 +341,13 @@ bool sut_follow_has_open(const struct sut_follow *follow, int fd, uint64_t dev, 
 	       its_inode == inode;
 }
 
-bool sut_follow_is_blocked(pid_t worker)
+bool sut_follow_is_blocked(pid_t worker, pid_t tid)
 {
-	char text[256], seize[32];
+	char text[256], seize_call[48];
 
 	read_file(worker, "syscall", text, sizeof(text));
-	snprintf(seize, sizeof(seize), "%d 0x%x ", SYS_ptrace, PTRACE_SEIZE);
-	return strncmp(text, seize, strlen(seize)) == 0;
+	snprintf(seize_call, sizeof(seize_call), "%d 0x%x 0x%x ", SYS_ptrace, PTRACE_SEIZE, tid);
+	return strncmp(text, seize_call, strlen(seize_call)) == 0;
 }
 
 void sut_follow_hasten(pid_t worker, pid_t tid)

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/fanotify.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,6 +33,22 @@ void sut_guard_close(struct sut_guard *guard)
 	guard->fd = -1;
 }
 
+struct sut_err *sut_guard_reserve(size_t n)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return sut_err_os(errno, "number of descriptors");
+	if (limit.rlim_cur >= n)
+		return NULL;
+	limit.rlim_cur = n;
+	if (limit.rlim_max < n)
+		limit.rlim_max = n;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return sut_err_os(errno, "%zu descriptors", n);
+	return NULL;
+}
+
 struct sut_err *sut_guard_mark(const struct sut_guard *guard, const char *path)
 {
 	// execve(2) asks this too, and so do both interpreters that it may open.
@@ -42,8 +60,7 @@ struct sut_err *sut_guard_mark(const struct sut_guard *guard, const char *path)
 	return sut_err_os(errno, "watch %s", path);
 }
 
-struct sut_err *sut_guard_next(const struct sut_guard *guard, bool *found,
-			       struct sut_opening *ret)
+struct sut_err *sut_guard_next(const struct sut_guard *guard, bool *found, struct sut_opening *ret)
 {
 	// Room for one event: what comes after it stays in the queue.
 	struct fanotify_event_metadata event;
@@ -53,8 +70,12 @@ struct sut_err *sut_guard_next(const struct sut_guard *guard, bool *found,
 	ssize_t size = read(guard->fd, &event, sizeof(event));
 	if (size < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOENT))
 		return NULL;
-	if (size < 0)
+	if (size < 0 && (errno == EBADF || errno == EINVAL || errno == EFAULT))
 		return sut_err_os(errno, "read events of watched files");
+	// The file could not be opened for us: too many are open, memory is short, or
+	// its file system does not let us.
+	if (size < 0)
+		return sut_err(SUT_E_BUSY, "an opener was turned away: %s", strerror(errno));
 	if (size != sizeof(event) || event.vers != FANOTIFY_METADATA_VERSION)
 		return sut_err(SUT_E_UNSUPPORTED, "the kernel's events have another format");
 	*ret = (struct sut_opening){ .fd = event.fd, .tid = event.pid };

@@ -17,6 +17,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -29,8 +30,8 @@ struct sut_guard {
 
 /** An opener that waits. */
 struct sut_opening {
-	int fd;    /**< The file, open; -1: none. Closed by the answer. */
-	pid_t tid; /**< The thread; 0: in no PID namespace that we see. */
+	int fd;              /**< The file, open; -1: none. Closed by the answer. */
+	pid_t tid;           /**< The thread; 0: in no PID namespace that we see. */
 	uint64_t dev, inode; /**< Of the file, as stat(2) tells them. */
 };
 
@@ -39,10 +40,15 @@ struct sut_opening {
 sut_check struct sut_err *sut_guard_open(struct sut_guard *ret);
 void sut_guard_close(struct sut_guard *guard);
 
+/** Let this process have @p n descriptors, as far as that is its own to decide. The
+ *  kernel turns an opener away for whom it finds no free one. */
+sut_check struct sut_err *sut_guard_reserve(size_t n);
+
 /** Guard the file that @p path leads to. Marking one twice is harmless. */
 sut_check struct sut_err *sut_guard_mark(const struct sut_guard *guard, const char *path);
 
-/** Take the next opener that waits; @p found is false when none does. */
+/** Take the next opener that waits; @p found is false when none does. SUT_E_BUSY when
+ *  the kernel could not hand over the file, and has turned the opener away. */
 sut_check struct sut_err *sut_guard_next(const struct sut_guard *guard, bool *found,
 					 struct sut_opening *ret);
 

@@ -99,6 +99,7 @@ static void add_segment(struct sut_process *process, const Elf64_Phdr *ph, struc
 		break;
 	case PT_GNU_RELRO:
 		m->relro = (struct sut_span){ start, end };
+		m->relro_off = ph->p_offset;
 		break;
 	case PT_NOTE:
 		read_build_id(process, ph, m);

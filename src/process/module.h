@@ -41,6 +41,7 @@ struct sut_module {
 	uint64_t eh_frame_hdr_size;
 	struct sut_span relro; /**< What the dynamic linker makes read-only once it has
 				    relocated the module (PT_GNU_RELRO); empty: none. */
+	uint64_t relro_off; /**< Where that begins in the file. */
 	bool is_executable_file; /**< ET_EXEC. */
 	struct sut_build_id build_id;
 	uint64_t build_id_at;    /**< Remote address of its bytes. */

@@ -190,7 +190,11 @@ static struct sut_err *seize_thread(struct sut_tracer *tracer, pid_t tid)
 	}
 }
 
-static struct sut_err *seize_all(struct sut_tracer *tracer, const struct sut_process *process)
+typedef struct sut_err *(*thread_fn)(struct sut_tracer *tracer, pid_t tid);
+
+// Call @p act for each thread of @p process that is not in the table.
+static struct sut_err *for_each_new(struct sut_tracer *tracer, const struct sut_process *process,
+				    thread_fn act)
 {
 	_cleanup_close_ int fd =
 		openat(process->dir, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -204,10 +208,30 @@ static struct sut_err *seize_all(struct sut_tracer *tracer, const struct sut_pro
 	while (!err && (entry = readdir(tasks))) {
 		pid_t tid = atoi(entry->d_name);
 		if (tid > 0 && !sut_roster_find(tracer, tid))
-			err = seize_thread(tracer, tid);
+			err = act(tracer, tid);
 	}
 	closedir(tasks);
 	return err;
+}
+
+static struct sut_err *seize_all(struct sut_tracer *tracer, const struct sut_process *process)
+{
+	return for_each_new(tracer, process, seize_thread);
+}
+
+static struct sut_err *inherit_thread(struct sut_tracer *tracer, pid_t tid)
+{
+	pid_t other = 0;
+
+	if (look_at_thread(tracer, tid) != KIND_USER ||
+	    why_refused(tracer, tid, &other) != REFUSAL_OURS)
+		return NULL;
+	return sut_roster_add(tracer, tid, SUT_THREAD_RUNNING);
+}
+
+struct sut_err *sut_tracer_inherit(struct sut_tracer *tracer)
+{
+	return for_each_new(tracer, tracer->process, inherit_thread);
 }
 
 struct sut_err *sut_tracer_seize(struct sut_tracer *tracer)

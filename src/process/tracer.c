@@ -347,9 +347,11 @@ struct sut_err *sut_tracer_adopt(struct sut_tracer *tracer, pid_t tid)
 	thread->is_held = true;
 	interrupt(thread);
 	ptrace(PTRACE_CONT, tid, NULL, NULL);
-	if (!collect(tracer, thread, sut_now() + patience))
+	if (collect(tracer, thread, sut_now() + patience))
+		return NULL;
+	if (thread->state == SUT_THREAD_GONE)
 		return sut_err(SUT_E_GONE, "thread %d has exited", tid);
-	return NULL;
+	return sut_err(SUT_E_BUSY, "thread %d does not stop", tid);
 }
 
 // A thread that sleeps in a call has made it again: on its way there it was running.

@@ -112,8 +112,13 @@ sut_check struct sut_err *sut_tracer_seize(struct sut_tracer *tracer);
 /** Take over thread @p tid, which the caller has seized with SUT_TRACE_OPTIONS and
  *  which is at a ptrace-stop. It comes to the stop that an interrupt gives without
  *  running an instruction, and stays there, whatever becomes of the other threads,
- *  also after the deinit. SUT_E_GONE when it has exited. */
+ *  also after the deinit. SUT_E_GONE when it has exited, SUT_E_BUSY when it does not
+ *  come to that stop. */
 sut_check struct sut_err *sut_tracer_adopt(struct sut_tracer *tracer, pid_t tid);
+
+/** Take over the threads that the calling thread traces and this tracer does not know,
+ *  from a tracer before it. They may run. Before the first seize. */
+sut_check struct sut_err *sut_tracer_inherit(struct sut_tracer *tracer);
 
 /** Stop every thread, also those that are created meanwhile, and read their
  *  registers. Gives up at @p deadline (sut_now() time) or when the process

@@ -127,8 +127,9 @@ start_container() {
 	[[ $(count_events event patched) == 0 ]]
 }
 
-@test "a copy that appears elsewhere is patched late, which is said, and guarded from then on" {
-	start_watch --scan 1 "$built/live-basic.hotpatch"
+# A copy runs where nobody knew of it; the watcher is started with the arguments "$@".
+find_copy() {
+	start_watch "$@" "$built/live-basic.hotpatch"
 	cp "$built/live-basic" "$BATS_TEST_TMPDIR/copy"
 	built=$BATS_TEST_TMPDIR start_victim copy
 	for _ in {1..50}; do
@@ -143,6 +144,24 @@ start_container() {
 	stop_victim
 	stop_watch
 	[[ $(count_events cause exec) == 1 ]]
+}
+
+@test "a copy that appears elsewhere is found when it runs, patched late, which is said, and guarded" {
+	find_copy --scan 3600
+	[[ $(jq 'select(.event == "watching") | .net' "$events") == true ]]
+}
+
+@test "where the kernel does not tell what runs, the next scan finds it" {
+	find_copy --scan 1 --no-net
+	[[ $(jq 'select(.event == "watching") | .net' "$events") == false ]]
+}
+
+@test "threads that open guarded files at the moment when another loads one are followed as well" {
+	start_watch --file "$built/liblive-early.so" "$built/live-early-lib-imports.hotpatch"
+	all_new 10 "$built/live-crowd" "$built/liblive-early.so" "$built/liblive-early.so" 1 0
+	all_new 10 "$built/live-crowd" "$built/liblive-early.so" "$built/liblive-early.so" 6 2
+	stop_watch
+	[[ $(count_events cause open) == 20 ]]
 }
 
 @test "a watcher that is killed leaves nobody waiting and harms nobody" {
