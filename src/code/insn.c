@@ -69,7 +69,8 @@ static uint8_t base_of(const ZydisDecodedInstruction *zi)
 		return SUT_BASE_NONE;
 	if (zi->raw.modrm.rm == 4) {
 		if (zi->raw.sib.base == 5 && zi->raw.modrm.mod == 0)
-			return SUT_BASE_NONE;
+			return zi->attributes & ZYDIS_ATTRIB_HAS_SEGMENT_FS ? SUT_BASE_THREAD
+									    : SUT_BASE_NONE;
 		return zi->raw.sib.base | extension_bit(zi, 'B') << 3;
 	}
 	if (zi->raw.modrm.rm == 5 && zi->raw.modrm.mod == 0)
@@ -90,21 +91,40 @@ static uint8_t rm_register(const ZydisDecodedInstruction *zi, struct sut_view co
 	return 255;
 }
 
+// The second source register of VEX and EVEX, and what else they say.
+static uint16_t vector_parts(const ZydisDecodedInstruction *zi)
+{
+	if (zi->encoding == ZYDIS_INSTRUCTION_ENCODING_VEX)
+		return zi->raw.vex.vvvv | zi->raw.vex.L << 5;
+	if (zi->encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX)
+		return zi->raw.evex.vvvv | zi->raw.evex.V2 << 4 | zi->raw.evex.L << 5 |
+		       zi->raw.evex.L2 << 6 | zi->raw.evex.b << 7 | zi->raw.evex.aaa << 8 |
+		       zi->raw.evex.z << 11;
+	return 0;
+}
+
 // The encodings of one operation with a short and a long displacement or
-// immediate get the same shape.
+// immediate get the same shape. Without an immediate the opcode counts: it tells a load
+// from a store, and a byte from a word that is extended.
 static uint32_t shape_of(const ZydisDecodedInstruction *zi, const struct sut_insn *insn)
 {
 	struct {
-		uint16_t mnemonic;
-		uint8_t width, is_memory, base, reg, rm, index, scale, segment;
+		uint16_t mnemonic, vector;
+		uint8_t width, is_memory, base, reg, rm, index, scale, segment, opcode, prefixes;
 	} parts = {
 		.mnemonic = zi->mnemonic,
+		.vector = vector_parts(zi),
 		.width = zi->operand_width,
 		.is_memory = (zi->attributes & ZYDIS_ATTRIB_HAS_MODRM) && zi->raw.modrm.mod != 3,
 		.base = insn->base,
 		.reg = insn->reg,
 		.rm = insn->rm_reg,
 		.segment = (zi->attributes & ZYDIS_ATTRIB_HAS_SEGMENT) != 0,
+		.opcode = zi->raw.imm[0].size ? 0 : zi->opcode,
+		.prefixes = (zi->attributes & ZYDIS_ATTRIB_HAS_LOCK ? 1 : 0) |
+			    (zi->attributes & ZYDIS_ATTRIB_HAS_REP ? 2 : 0) |
+			    (zi->attributes & ZYDIS_ATTRIB_HAS_REPE ? 4 : 0) |
+			    (zi->attributes & ZYDIS_ATTRIB_HAS_REPNE ? 8 : 0),
 	};
 
 	if (parts.is_memory && zi->raw.modrm.rm == 4) {

@@ -26,22 +26,23 @@ enum sut_flow {
 
 /** A decoded instruction, 20 bytes: programs have millions. */
 struct sut_insn {
-	uint32_t off;   /**< In its fragment. */
-	uint32_t shape; /**< Hash of everything but displacement and immediates. */
-	uint16_t mnemonic;  /**< ZydisMnemonic. */
-	uint8_t size;       /**< Bytes. */
-	uint8_t flow;       /**< enum sut_flow. */
+	uint32_t off;                /**< In its fragment. */
+	uint32_t shape;              /**< Hash of everything but displacement and immediates. */
+	uint16_t mnemonic;           /**< ZydisMnemonic. */
+	uint8_t size;                /**< Bytes. */
+	uint8_t flow;                /**< enum sut_flow. */
 	uint8_t disp_off, disp_size; /**< Displacement field, bytes; size 0: none. */
 	uint8_t imm_off, imm_size;   /**< First immediate, likewise. */
-	uint8_t base; /**< Base register of the memory operand, 0–15, or one of
-		       *  SUT_BASE_*. */
-	uint8_t reg;  /**< ModRM.reg with its REX bit, 0–15; 255: no ModRM. */
-	uint8_t rm_reg; /**< Register operand in ModRM.rm, or the register that the
-			 *  opcode names; 255: none. */
+	uint8_t base;                /**< Base register of the memory operand, 0–15, or one of
+				      *  SUT_BASE_*. */
+	uint8_t reg;                 /**< ModRM.reg with its REX bit, 0–15; 255: no ModRM. */
+	uint8_t rm_reg;              /**< Register operand in ModRM.rm, or the register that the
+				      *  opcode names; 255: none. */
 };
 
-#define SUT_BASE_NONE 255 /**< No memory operand, or no base register. */
-#define SUT_BASE_RIP 254
+#define SUT_BASE_THREAD 253 /**< No base register, but the thread's segment. */
+#define SUT_BASE_NONE   255 /**< No memory operand, or no base register. */
+#define SUT_BASE_RIP    254
 
 enum sut_ref_kind {
 	SUT_REF_CALL,

@@ -41,8 +41,7 @@ static bool is_slot(const struct sut_image *image, const struct sut_section *sec
 	}
 }
 
-static void place_in_code(const struct sut_program *p, uint64_t vaddr,
-			  struct sut_place *ret)
+static void place_in_code(const struct sut_program *p, uint64_t vaddr, struct sut_place *ret)
 {
 	const struct sut_frag *frag = sut_program_frag_at(p, vaddr);
 
@@ -61,29 +60,26 @@ static void place_in_code(const struct sut_program *p, uint64_t vaddr,
 		return;
 	ret->reloc = sut_image_reloc_at(p->image, stub->slot);
 	if (ret->reloc)
-		ret->kind = ret->reloc->type == R_X86_64_IRELATIVE ? SUT_PLACE_IFUNC :
-								     SUT_PLACE_IMPORT;
+		ret->kind =
+			ret->reloc->type == R_X86_64_IRELATIVE ? SUT_PLACE_IFUNC : SUT_PLACE_IMPORT;
 }
 
-static void place_in_data(const struct sut_program *p, uint64_t vaddr,
-			  struct sut_place *ret)
+static void place_in_data(const struct sut_program *p, uint64_t vaddr, struct sut_place *ret)
 {
 	const struct sut_image *image = p->image;
 	const struct sut_section *section = ret->section;
 	const struct sut_segment *segment = sut_image_segment_at(image, vaddr);
-	bool is_writable = section ? section->flags & SHF_WRITE :
-				     segment && segment->flags & PF_W;
+	bool is_writable = section ? section->flags & SHF_WRITE : segment && segment->flags & PF_W;
 
 	ret->reloc = sut_image_reloc_at(image, vaddr);
 	if (ret->reloc && is_slot(image, section, ret->reloc))
 		ret->kind = SUT_PLACE_SLOT;
 	else if (!is_writable)
-		ret->kind = sut_program_table_at(p, vaddr) ? SUT_PLACE_TABLE :
-							     SUT_PLACE_RODATA;
+		ret->kind = sut_program_table_at(p, vaddr) ? SUT_PLACE_TABLE : SUT_PLACE_RODATA;
 	else if (vaddr >= image->relro_start && vaddr < image->relro_end)
 		ret->kind = SUT_PLACE_RELRO;
-	else if (section ? section->type == SHT_NOBITS :
-			   segment && vaddr >= segment->vaddr + segment->file_size)
+	else if (section ? section->type == SHT_NOBITS
+			 : segment && vaddr >= segment->vaddr + segment->file_size)
 		ret->kind = SUT_PLACE_BSS;
 	else
 		ret->kind = SUT_PLACE_DATA;
@@ -97,8 +93,8 @@ void sut_place_find(const struct sut_program *p, uint64_t vaddr, struct sut_plac
 		.kind = SUT_PLACE_NONE,
 		.section = sut_image_section_at(p->image, vaddr),
 	};
-	if (ret->section ? ret->section->flags & SHF_EXECINSTR :
-			   p->image->n_sections == 0 && segment && segment->flags & PF_X)
+	if (ret->section ? ret->section->flags & SHF_EXECINSTR
+			 : p->image->n_sections == 0 && segment && segment->flags & PF_X)
 		place_in_code(p, vaddr, ret);
 	else if (ret->section || (p->image->n_sections == 0 && segment))
 		place_in_data(p, vaddr, ret);
@@ -131,4 +127,14 @@ bool sut_place_same_import(const struct sut_program *old, const struct sut_place
 		return false;
 	return same_text(sa->name, sb->name) && same_text(sa->version, sb->version) &&
 	       a->reloc->addend == b->reloc->addend;
+}
+
+bool sut_place_same_offset(const struct sut_program *old, const struct sut_reloc *a,
+			   const struct sut_program *new, const struct sut_reloc *b)
+{
+	struct sut_view x, y;
+
+	return a->type != R_X86_64_DTPMOD64 ||
+	       (sut_image_bytes(old->image, a->vaddr + 8, 8, &x) &&
+		sut_image_bytes(new->image, b->vaddr + 8, 8, &y) && sut_view_equal(x, y));
 }

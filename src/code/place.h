@@ -44,12 +44,16 @@ struct sut_place {
 };
 
 /** Name what is at @p vaddr. Everything in @p ret is borrowed. */
-void sut_place_find(const struct sut_program *program, uint64_t vaddr,
-		    struct sut_place *ret);
+void sut_place_find(const struct sut_program *program, uint64_t vaddr, struct sut_place *ret);
 
 /** The symbol that @p reloc refers to; NULL when it has none. */
 const struct sut_symbol *sut_place_symbol(const struct sut_program *program,
 					  const struct sut_reloc *reloc);
+
+/** Do two thread-local slots without a symbol, of one type and addend, stand for the same
+ *  offset? A module's number is followed by the offset, which needs no relocation. */
+bool sut_place_same_offset(const struct sut_program *old, const struct sut_reloc *a,
+			   const struct sut_program *new, const struct sut_reloc *b);
 
 /** Do two places of kind SLOT, IMPORT or IFUNC bring the same symbol in the
  *  same way? Relative slots are not decided here: false. */

@@ -15,8 +15,8 @@ static bool same_function(const struct sut_pair *pair, const struct sut_frag *a,
 	return a && b && pair->to_new[a - pair->old->frags] == b - pair->new->frags;
 }
 
-static bool same_inside(const struct sut_pair *pair, const struct sut_place *p,
-			uint64_t from, const struct sut_place *q, uint64_t to)
+static bool same_inside(const struct sut_pair *pair, const struct sut_place *p, uint64_t from,
+			const struct sut_place *q, uint64_t to)
 {
 	return same_function(pair, p->frag, q->frag) &&
 	       from - p->frag->start == to - q->frag->start;
@@ -35,7 +35,8 @@ static bool same_slot(const struct sut_pair *pair, const struct sut_place *p,
 		return sut_address_same(pair, p->reloc->addend, q->reloc->addend);
 	default:
 		// Thread-local offsets of this module: the layout is checked apart.
-		return p->reloc->addend == q->reloc->addend;
+		return p->reloc->addend == q->reloc->addend &&
+		       sut_place_same_offset(pair->old, p->reloc, pair->new, q->reloc);
 	}
 }
 
@@ -67,8 +68,7 @@ static bool same_variable(const struct sut_pair *pair, uint64_t from, uint64_t t
 {
 	uint64_t mapped, back;
 
-	return sut_map_look_up(&pair->forward, from, &mapped) != SUT_MAP_NONE &&
-	       mapped == to &&
+	return sut_map_look_up(&pair->forward, from, &mapped) != SUT_MAP_NONE && mapped == to &&
 	       (sut_map_look_up(&pair->backward, to, &back) == SUT_MAP_NONE || back == from);
 }
 
@@ -114,13 +114,15 @@ static uint32_t access_size(const struct sut_program *p, const struct sut_frag *
 	const struct sut_insn *insn = &p->insns[frag->first_insn + ref->insn];
 	struct sut_view code;
 
-	if (ref->is_lea || !sut_view_cut(frag->code, insn->off, insn->size, &code))
+	// An absolute address may be the base of an indexed access.
+	if (ref->kind != SUT_REF_MEMORY || ref->is_lea ||
+	    !sut_view_cut(frag->code, insn->off, insn->size, &code))
 		return 0;
 	return sut_insn_access_size(code);
 }
 
-static enum sut_change change_of_kind(const struct sut_pair *pair,
-				      const struct sut_place *p, const struct sut_ref *x)
+static enum sut_change change_of_kind(const struct sut_pair *pair, const struct sut_place *p,
+				      const struct sut_ref *x)
 {
 	switch (p->kind) {
 	case SUT_PLACE_FUNCTION:
@@ -134,8 +136,8 @@ static enum sut_change change_of_kind(const struct sut_pair *pair,
 	case SUT_PLACE_TABLE:
 		return SUT_CHANGE_TABLE;
 	case SUT_PLACE_RODATA:
-		return sut_rodata_text(pair->old->image, x->target) ? SUT_CHANGE_STRING :
-								      SUT_CHANGE_RODATA;
+		return sut_rodata_text(pair->old->image, x->target) ? SUT_CHANGE_STRING
+								    : SUT_CHANGE_RODATA;
 	default:
 		return SUT_CHANGE_DATA;
 	}
@@ -256,11 +258,11 @@ void sut_diff_deinit(struct sut_diff *diff)
 const char *sut_change_name(enum sut_change change)
 {
 	static const char *const names[] = {
-		[SUT_CHANGE_NONE] = "none",       [SUT_CHANGE_BODY] = "body",
-		[SUT_CHANGE_PARTS] = "parts",     [SUT_CHANGE_CALLEE] = "callee",
-		[SUT_CHANGE_IMPORT] = "import",   [SUT_CHANGE_STRING] = "string",
-		[SUT_CHANGE_RODATA] = "rodata",   [SUT_CHANGE_DATA] = "data",
-		[SUT_CHANGE_TABLE] = "table",     [SUT_CHANGE_REMOVED] = "removed",
+		[SUT_CHANGE_NONE] = "none",     [SUT_CHANGE_BODY] = "body",
+		[SUT_CHANGE_PARTS] = "parts",   [SUT_CHANGE_CALLEE] = "callee",
+		[SUT_CHANGE_IMPORT] = "import", [SUT_CHANGE_STRING] = "string",
+		[SUT_CHANGE_RODATA] = "rodata", [SUT_CHANGE_DATA] = "data",
+		[SUT_CHANGE_TABLE] = "table",   [SUT_CHANGE_REMOVED] = "removed",
 	};
 
 	return names[change];

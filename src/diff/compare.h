@@ -17,6 +17,7 @@
 struct sut_frag;
 struct sut_image;
 struct sut_pair;
+struct sut_program;
 struct sut_ref;
 
 /** Why a unit counts as changed; the first one found. */
@@ -44,11 +45,10 @@ struct sut_unit_diff {
 struct sut_diff {
 	const struct sut_pair *pair;
 	struct sut_unit_diff *old_units; /**< By old unit. */
-	uint32_t *new_units; /**< By new unit: old unit, or SUT_NO_MATCH: added. */
+	uint32_t *new_units;             /**< By new unit: old unit, or SUT_NO_MATCH: added. */
 };
 
-sut_check struct sut_err *sut_diff_init(const struct sut_pair *pair,
-					struct sut_diff *ret);
+sut_check struct sut_err *sut_diff_init(const struct sut_pair *pair, struct sut_diff *ret);
 void sut_diff_deinit(struct sut_diff *diff);
 
 /** Compare what reference @p x of old fragment @p a and its counterpart @p y mean. */
@@ -64,8 +64,18 @@ bool sut_address_same(const struct sut_pair *pair, uint64_t from, uint64_t to);
 
 /** Do old address @p a and new address @p b hold the same read-only bytes, as
  *  far as a reference of @p access bytes (0: takes the address) can see? */
-bool sut_rodata_same(const struct sut_pair *pair, uint64_t a, uint64_t b,
-		     uint32_t access);
+bool sut_rodata_same(const struct sut_pair *pair, uint64_t a, uint64_t b, uint32_t access);
+
+/** The furthest place where the object at @p vaddr of read-only data may end, for all
+ *  that references tell. */
+uint64_t sut_object_end(const struct sut_program *program, uint64_t vaddr);
+
+/** Is there nothing but a text, and padding behind it, at @p vaddr? */
+bool sut_rodata_is_text_only(const struct sut_program *program, uint64_t vaddr);
+
+/** In programs that are not relocated: do the words at old address @p a and new
+ *  address @p b look like addresses, and mean the same? */
+bool sut_words_same(const struct sut_pair *pair, uint64_t a, uint64_t b, bool *are_addresses);
 
 /** Find the text at @p vaddr: printable and NUL-terminated in read-only data, at
  *  least one character long; NULL when it is none. Borrowed from the image. */

@@ -68,6 +68,19 @@ static bool is_date(struct sut_view word)
 	return word.size >= 8 && n_marks == 2;
 }
 
+// 127.0.0.1
+static bool is_dotted(struct sut_view word)
+{
+	size_t n_points = 0;
+
+	for (size_t i = 0; i < word.size; i++) {
+		n_points += word.data[i] == '.';
+		if (word.data[i] != '.' && !isdigit(word.data[i]))
+			return false;
+	}
+	return n_points == 3;
+}
+
 // 1.2.3-4+deb12u5 and …u6: a digit, a point and a revision before the difference.
 static bool are_versions(struct sut_view a, struct sut_view b)
 {
@@ -78,6 +91,9 @@ static bool are_versions(struct sut_view a, struct sut_view b)
 		common++;
 	}
 	struct sut_view head = { a.data, common };
+	// An address of the Internet is none.
+	if (is_dotted(a) && is_dotted(b))
+		return false;
 	return common >= 5 && n_marks >= 2 && has_digit(head) && has_digit(a) && has_digit(b);
 }
 
@@ -118,9 +134,20 @@ bool sut_text_is_cosmetic(const char *old, const char *new)
 static bool is_allocator_name(const char *name)
 {
 	static const char *const names[] = {
-		"malloc", "calloc", "realloc", "reallocarray", "aligned_alloc",
-		"posix_memalign", "memalign", "valloc", "_Znwm", "_Znam",
-		"_ZnwmRKSt9nothrow_t", "_ZnamRKSt9nothrow_t", "mmap", "alloca",
+		"malloc",
+		"calloc",
+		"realloc",
+		"reallocarray",
+		"aligned_alloc",
+		"posix_memalign",
+		"memalign",
+		"valloc",
+		"_Znwm",
+		"_Znam",
+		"_ZnwmRKSt9nothrow_t",
+		"_ZnamRKSt9nothrow_t",
+		"mmap",
+		"alloca",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -18,6 +18,7 @@ TEST(cosmetic, other_numbers_in_texts_are_a_change)
 	EXPECT(!sut_text_is_cosmetic("limit 100", "limit 200"));
 	EXPECT(!sut_text_is_cosmetic("a", "b"));
 	EXPECT(!sut_text_is_cosmetic("TLSv1.2", "TLSv1.3"));
+	EXPECT(!sut_text_is_cosmetic("listen on 127.0.0.1", "listen on 127.0.0.2"));
 	EXPECT(!sut_text_is_cosmetic("1.22.1-9+deb12u9 %s", "1.22.1-9+deb12u11 %d"));
 }
 

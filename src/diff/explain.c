@@ -2,7 +2,9 @@
 #include "diff/explain.h"
 
 #include <Zydis/Zydis.h>
+#include <elf.h>
 
+#include "code/place.h"
 #include "code/program.h"
 #include "diff/align.h"
 #include "diff/compare.h"
@@ -26,8 +28,7 @@ static bool sets_frame(const struct sut_insn *insn)
 	return (insn->mnemonic == ZYDIS_MNEMONIC_MOV &&
 		((insn->rm_reg == RBP && insn->reg == RSP) ||
 		 (insn->rm_reg == RSP && insn->reg == RBP))) ||
-	       (insn->mnemonic == ZYDIS_MNEMONIC_LEA && insn->base == RSP &&
-		insn->reg == RBP);
+	       (insn->mnemonic == ZYDIS_MNEMONIC_LEA && insn->base == RSP && insn->reg == RBP);
 }
 
 static struct side side_of(const struct sut_program *p, const struct sut_frag *frag)
@@ -89,8 +90,8 @@ static bool ends_with(const char *text, const char *end)
 
 static bool is_source_name(const char *text)
 {
-	static const char *const ends[] = { ".c",   ".h",   ".cc", ".cpp",
-					    ".cxx", ".hpp", ".y",  ".l", ".inc" };
+	static const char *const ends[] = { ".c",   ".h", ".cc", ".cpp", ".cxx",
+					    ".hpp", ".y", ".l",  ".inc" };
 
 	for (size_t i = 0; text && i < sizeof(ends) / sizeof(ends[0]); i++)
 		if (ends_with(text, ends[i]))
@@ -106,20 +107,17 @@ static bool is_line_argument(const struct side *s, size_t at)
 	for (size_t i = at + 1; i < s->frag->n_insns && i <= at + call_distance; i++) {
 		const struct sut_ref *ref = ref_of(s, i);
 		if (ref && ref->is_lea)
-			has_name |= is_source_name(
-				sut_rodata_text(s->p->image, ref->target));
+			has_name |= is_source_name(sut_rodata_text(s->p->image, ref->target));
 		has_call = s->insns[i].flow == SUT_FLOW_CALL;
 		if (s->insns[i].flow != SUT_FLOW_NEXT)
 			break;
 	}
 	for (size_t i = at; i-- > 0 && i + call_distance >= at && !has_name;) {
 		const struct sut_ref *ref = ref_of(s, i);
-		if (s->insns[i].flow == SUT_FLOW_CALL ||
-		    s->insns[i].flow == SUT_FLOW_INDIRECT_CALL)
+		if (s->insns[i].flow == SUT_FLOW_CALL || s->insns[i].flow == SUT_FLOW_INDIRECT_CALL)
 			break;
 		if (ref && ref->is_lea)
-			has_name = is_source_name(
-				sut_rodata_text(s->p->image, ref->target));
+			has_name = is_source_name(sut_rodata_text(s->p->image, ref->target));
 	}
 	return has_call && has_name;
 }
@@ -179,9 +177,9 @@ static enum receiver find_receiver(const struct side *s, size_t at)
 		if (flow == SUT_FLOW_INDIRECT_CALL)
 			return RECEIVER_CALL;
 		if ((flow == SUT_FLOW_CALL || flow == SUT_FLOW_JUMP) && ref)
-			return sut_is_allocator(s->p, ref->target) && uses_pointer(s, i) ?
-				       RECEIVER_ALLOCATOR :
-				       RECEIVER_CALL;
+			return sut_is_allocator(s->p, ref->target) && uses_pointer(s, i)
+				       ? RECEIVER_ALLOCATOR
+				       : RECEIVER_CALL;
 		if (flow != SUT_FLOW_NEXT)
 			return RECEIVER_NONE;
 	}
@@ -243,16 +241,26 @@ static void note_immediate(const struct side *a, size_t i, const struct side *b,
 		keep(ret->constants, &ret->n_constants, shift);
 }
 
-static void note_displacement(const struct side *a, const struct sut_insn *x,
-			      const struct side *b, const struct sut_insn *y,
-			      struct sut_explanation *ret)
+static void note_displacement(const struct side *a, const struct sut_insn *x, const struct side *b,
+			      const struct sut_insn *y, struct sut_explanation *ret)
 {
 	struct sut_shift shift = { sut_insn_disp(x, a->frag->code),
 				   sut_insn_disp(y, b->frag->code) };
 
 	if (x->base == RSP || (x->base == RBP && (a->rbp_is_frame || b->rbp_is_frame)))
 		return;
-	keep(ret->offsets, &ret->n_offsets, shift);
+	if (x->base == SUT_BASE_THREAD)
+		keep(ret->threads, &ret->n_threads, shift);
+	else
+		keep(ret->offsets, &ret->n_offsets, shift);
+}
+
+// A slot with the offset of a thread-local variable of this image?
+static bool is_own_thread_slot(const struct sut_reloc *reloc)
+{
+	return !reloc->symbol &&
+	       (reloc->type == R_X86_64_TPOFF64 || reloc->type == R_X86_64_TLSDESC ||
+		reloc->type == R_X86_64_DTPMOD64);
 }
 
 static void note_reference(const struct sut_pair *pair, const struct side *a,
@@ -260,13 +268,22 @@ static void note_reference(const struct sut_pair *pair, const struct side *a,
 			   struct sut_explanation *ret)
 {
 	enum sut_change change = sut_ref_compare(pair, a->frag, x, y);
+	struct sut_place p, q;
 	const char *s, *t;
 
 	if (!change)
 		return;
+	sut_place_find(pair->old, x->target, &p);
+	sut_place_find(pair->new, y->target, &q);
+	if (p.kind == SUT_PLACE_SLOT && q.kind == SUT_PLACE_SLOT && is_own_thread_slot(p.reloc) &&
+	    is_own_thread_slot(q.reloc))
+		keep(ret->threads, &ret->n_threads,
+		     (struct sut_shift){ p.reloc->addend, q.reloc->addend });
 	s = sut_rodata_text(pair->old->image, x->target);
 	t = sut_rodata_text(pair->new->image, y->target);
-	if (change == SUT_CHANGE_STRING && s && t && sut_text_is_cosmetic(s, t))
+	if (change == SUT_CHANGE_STRING && s && t && sut_text_is_cosmetic(s, t) &&
+	    sut_rodata_is_text_only(pair->old, x->target) &&
+	    sut_rodata_is_text_only(pair->new, y->target))
 		ret->n_texts++;
 	else
 		ret->n_references++;
@@ -291,7 +308,7 @@ static void note_difference(const struct sut_pair *pair, const struct side *a, s
 			ret->n_references++;
 		return;
 	}
-	bool has_own_disp = !r || r->kind != SUT_REF_MEMORY;
+	bool has_own_disp = !r || (r->kind != SUT_REF_MEMORY && r->off != x->off + x->disp_off);
 	if (has_own_disp && sut_insn_disp(x, a->frag->code) != sut_insn_disp(y, b->frag->code))
 		note_displacement(a, x, b, y, ret);
 	bool is_address = r && r->kind == SUT_REF_ABSOLUTE;
@@ -309,8 +326,8 @@ static bool same_shapes(const struct side *a, const struct side *b)
 	return true;
 }
 
-static void explain_frags(const struct sut_pair *pair, const struct side *a,
-			  const struct side *b, struct sut_explanation *ret)
+static void explain_frags(const struct sut_pair *pair, const struct side *a, const struct side *b,
+			  struct sut_explanation *ret)
 {
 	struct sut_body_walk walk = { a->p, b->p, a->frag, b->frag, 0, 0 };
 	size_t i, j;
@@ -319,8 +336,7 @@ static void explain_frags(const struct sut_pair *pair, const struct side *a,
 		note_difference(pair, a, i, b, j, ret);
 }
 
-void sut_explain(const struct sut_pair *pair, uint32_t o, uint32_t n,
-		 struct sut_explanation *ret)
+void sut_explain(const struct sut_pair *pair, uint32_t o, uint32_t n, struct sut_explanation *ret)
 {
 	const struct sut_unit *unit = &pair->old->units[o];
 	bool is_same = unit->n_members == pair->new->units[n].n_members;
@@ -347,7 +363,7 @@ void sut_explain(const struct sut_pair *pair, uint32_t o, uint32_t n,
 
 bool sut_explanation_is_cosmetic(const struct sut_explanation *e)
 {
-	return e->is_same_skeleton && e->n_lines + e->n_texts > 0 && !e->n_masks &&
-	       !e->n_sizes && !e->n_arguments && !e->n_constants && !e->n_references &&
-	       !e->n_offsets;
+	return e->is_same_skeleton && e->n_lines + e->n_texts > 0 && !e->n_masks && !e->n_sizes &&
+	       !e->n_arguments && !e->n_constants && !e->n_references && !e->n_offsets &&
+	       !e->n_threads;
 }

@@ -28,14 +28,16 @@ struct sut_shift {
 struct sut_explanation {
 	bool is_same_skeleton; /**< The same instructions in the same order; only
 				*  displacements, immediates and references differ. */
-	size_t n_lines;     /**< Line numbers beside a source file's name. */
-	size_t n_texts;     /**< Texts that differ in a version or line only. */
-	size_t n_masks;     /**< Masks of one bit that became another bit. */
-	size_t n_sizes;     /**< Sizes handed to an allocator. */
-	size_t n_arguments; /**< Other constants handed to calls. */
-	size_t n_constants; /**< Other immediates, but for the stack frame's size. */
-	size_t n_references; /**< References that mean something else. */
-	size_t n_offsets;   /**< Displacements, other than in the stack frame. */
+	size_t n_lines;        /**< Line numbers beside a source file's name. */
+	size_t n_texts;        /**< Texts that differ in a version or line only. */
+	size_t n_masks;        /**< Masks of one bit that became another bit. */
+	size_t n_sizes;        /**< Sizes handed to an allocator. */
+	size_t n_arguments;    /**< Other constants handed to calls. */
+	size_t n_constants;    /**< Other immediates, but for the stack frame's size. */
+	size_t n_references;   /**< References that mean something else. */
+	size_t n_offsets;      /**< Displacements, other than in the stack frame. */
+	size_t n_threads;      /**< Offsets in a thread's memory. */
+	struct sut_shift threads[SUT_MAX_SHIFTS];   /**< The first n_threads. */
 	struct sut_shift offsets[SUT_MAX_SHIFTS];   /**< The first n_offsets. */
 	struct sut_shift arguments[SUT_MAX_SHIFTS]; /**< The first n_arguments. */
 	struct sut_shift constants[SUT_MAX_SHIFTS]; /**< The first n_constants. */
@@ -44,8 +46,7 @@ struct sut_explanation {
 };
 
 /** Explain how old unit @p o became new unit @p n. */
-void sut_explain(const struct sut_pair *pair, uint32_t o, uint32_t n,
-		 struct sut_explanation *ret);
+void sut_explain(const struct sut_pair *pair, uint32_t o, uint32_t n, struct sut_explanation *ret);
 
 /** Did nothing change but line numbers and version texts? */
 bool sut_explanation_is_cosmetic(const struct sut_explanation *explanation);

@@ -29,6 +29,7 @@
 #include "base/err.h"
 
 struct sut_diff;
+struct sut_pair;
 struct sut_program;
 struct sut_reasons;
 
@@ -44,13 +45,19 @@ struct sut_judgement {
 /** Judge @p diff. Notes, signs and refusals are appended to @p reasons. */
 sut_check struct sut_err *sut_judge(const struct sut_diff *diff, struct sut_judgement *ret,
 				    struct sut_reasons *reasons);
+
+/** Note a sign when the variable at old address @p from, which no unchanged function
+ *  uses and which became the one at @p to, starts with another value. */
+sut_check struct sut_err *sut_signs_variable(const struct sut_pair *pair,
+					     struct sut_reasons *reasons, uint64_t from,
+					     uint64_t to);
+
 /** Does anything enter old unit @p u: a call, a pointer, a symbol, a jump from
  *  another unit? */
 bool sut_unit_is_entered(const struct sut_program *p, uint32_t u);
 
 /** The name of unit @p u of @p p, that of its first entry: its symbol, or "fn_" and
  *  its address, written to @p buffer, which is returned. */
-const char *sut_unit_name(const struct sut_program *p, uint32_t u, char *buffer,
-			  size_t size);
+const char *sut_unit_name(const struct sut_program *p, uint32_t u, char *buffer, size_t size);
 
 void sut_judgement_deinit(struct sut_judgement *judgement);

@@ -15,6 +15,9 @@
 #include "diff/match.h"
 #include "diff/pair.h"
 
+/** Bodies that are less alike do not vote. */
+static const double least_alike = 0.5;
+
 /** One vote: `from` became `to`. */
 struct vote {
 	uint64_t from, to;
@@ -33,8 +36,7 @@ static void votes_deinit(struct votes *v)
 
 static struct sut_err *vote(struct votes *v, uint64_t from, uint64_t to)
 {
-	struct sut_err *err =
-		sut_array_grow(&v->list, v->n, &v->capacity, sizeof(*v->list));
+	struct sut_err *err = sut_array_grow(&v->list, v->n, &v->capacity, sizeof(*v->list));
 
 	if (!err)
 		v->list[v->n++] = (struct vote){ from, to };
@@ -84,8 +86,8 @@ static struct sut_err *vote_by_bodies(const struct sut_pair *pair, struct votes 
 
 static bool is_object(const struct sut_symbol *s)
 {
-	return s->type == STT_OBJECT && s->section != SHN_UNDEF &&
-	       s->section < SHN_LORESERVE && s->name[0];
+	return s->type == STT_OBJECT && s->section != SHN_UNDEF && s->section < SHN_LORESERVE &&
+	       s->name[0];
 }
 
 static int by_symbol_name(const void *a, const void *b)
@@ -166,12 +168,11 @@ static struct sut_err *vote_by_pointers(const struct sut_pair *pair, struct vote
 		const struct sut_reloc *a = &old->relocs[i];
 		uint64_t place;
 
-		if (a->symbol ||
-		    sut_map_look_up(&pair->forward, a->vaddr, &place) == SUT_MAP_NONE)
+		if (a->symbol || sut_map_look_up(&pair->forward, a->vaddr, &place) == SUT_MAP_NONE)
 			continue;
 		const struct sut_reloc *b = sut_image_reloc_at(pair->new->image, place);
-		if (!b || a->type != b->type || b->symbol ||
-		    !is_data(pair->old, a->addend) || !is_data(pair->new, b->addend))
+		if (!b || a->type != b->type || b->symbol || !is_data(pair->old, a->addend) ||
+		    !is_data(pair->new, b->addend))
 			continue;
 		struct sut_err *err = vote(v, a->addend, b->addend);
 		if (err)
@@ -210,9 +211,7 @@ static struct sut_err *count(struct votes *v, struct sut_map *ret)
 		while (i < v->n && v->list[i].from == best.from) {
 			uint64_t to = v->list[i].to;
 			uint32_t votes = 0;
-			for (; i < v->n && v->list[i].from == best.from &&
-			       v->list[i].to == to;
-			     i++)
+			for (; i < v->n && v->list[i].from == best.from && v->list[i].to == to; i++)
 				votes++;
 			all += votes;
 			if (votes > best.votes) {
@@ -301,7 +300,12 @@ struct sut_err *sut_match_weak_data(struct sut_pair *pair)
 			continue;
 		const struct sut_frag *b = &pair->new->frags[pair->to_new[o]];
 		struct sut_body_walk walk = { pair->old, pair->new, a, b, 0, 0 };
-		if (!sut_pair_same_body(pair, a, b))
+		double score = 0;
+		if (sut_pair_same_body(pair, a, b))
+			continue;
+		err = sut_match_similarity(pair, a, b, &score);
+		// A function that was written anew may use another variable in the old place.
+		if (!err && score >= least_alike)
 			err = vote_by_walk(pair, &walk, &v);
 	}
 	if (!err)
@@ -335,8 +339,7 @@ const struct sut_map_entry *sut_map_find(const struct sut_map *map, uint64_t vad
 	return &map->entries[at];
 }
 
-enum sut_map_quality sut_map_look_up(const struct sut_map *map, uint64_t vaddr,
-				     uint64_t *ret)
+enum sut_map_quality sut_map_look_up(const struct sut_map *map, uint64_t vaddr, uint64_t *ret)
 {
 	size_t at = sut_map_below(map, vaddr);
 
@@ -347,8 +350,7 @@ enum sut_map_quality sut_map_look_up(const struct sut_map *map, uint64_t vaddr,
 		*ret = below->to;
 		return SUT_MAP_EXACT;
 	}
-	if (at + 1 == map->n_entries ||
-	    below[1].to - below[1].from != below->to - below->from)
+	if (at + 1 == map->n_entries || below[1].to - below[1].from != below->to - below->from)
 		return SUT_MAP_NONE;
 	*ret = vaddr + (below->to - below->from);
 	return SUT_MAP_BETWEEN;

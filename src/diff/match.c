@@ -62,8 +62,8 @@ static bool shape_key(const struct sut_program *p, const struct sut_frag *frag, 
 	return true;
 }
 
-static struct sut_err *sort_by(const struct sut_program *p, const uint32_t *taken,
-			       key_fn key, struct keyed **ret, size_t *n_ret)
+static struct sut_err *sort_by(const struct sut_program *p, const uint32_t *taken, key_fn key,
+			       struct keyed **ret, size_t *n_ret)
 {
 	struct keyed *list = malloc((p->n_frags + 1) * sizeof(*list));
 	size_t n = 0;
@@ -89,8 +89,8 @@ static size_t run_length(const struct keyed *list, size_t n, size_t at)
 }
 
 // Match the fragments whose key exists exactly once on both sides.
-static struct sut_err *match_unique(struct sut_pair *pair, key_fn key,
-				    bool must_be_equal, size_t *n_added)
+static struct sut_err *match_unique(struct sut_pair *pair, key_fn key, bool must_be_equal,
+				    size_t *n_added)
 {
 	_cleanup_free_ struct keyed *old = NULL, *new = NULL;
 	size_t n_old, n_new, o = 0, n = 0;
@@ -112,8 +112,7 @@ static struct sut_err *match_unique(struct sut_pair *pair, key_fn key,
 		}
 		const struct sut_frag *a = &pair->old->frags[old[o].frag];
 		const struct sut_frag *b = &pair->new->frags[new[n].frag];
-		if (run_o == 1 && run_n == 1 &&
-		    (!must_be_equal || sut_pair_same_body(pair, a, b)))
+		if (run_o == 1 && run_n == 1 && (!must_be_equal || sut_pair_same_body(pair, a, b)))
 			*n_added += sut_match_add(pair, old[o].frag, new[n].frag);
 		o += run_o;
 		n += run_n;
@@ -173,8 +172,8 @@ static struct sut_err *propose(struct sut_pair *pair, struct proposals *proposal
 	struct proposal one = { a - pair->old->frags, b - pair->new->frags };
 	if (pair->to_new[one.old] != SUT_NO_MATCH || pair->to_old[one.new] != SUT_NO_MATCH)
 		return NULL;
-	struct sut_err *err = sut_array_grow(&proposals->list, proposals->n,
-					     &proposals->capacity, sizeof(one));
+	struct sut_err *err =
+		sut_array_grow(&proposals->list, proposals->n, &proposals->capacity, sizeof(one));
 	if (!err)
 		proposals->list[proposals->n++] = one;
 	return err;
@@ -245,6 +244,24 @@ struct sut_err *sut_match_calls(struct sut_pair *pair, size_t *n_added)
 	}
 }
 
+// Where the word at old address `vaddr` stands in the new image: in an object that is
+// mapped and has kept its size, or between neighbours that moved alike.
+static bool find_word(const struct sut_pair *pair, uint64_t vaddr, uint64_t *ret)
+{
+	size_t at = sut_map_below(&pair->forward, vaddr);
+	const struct sut_map_entry *object = &pair->forward.entries[at];
+
+	if (sut_map_look_up(&pair->forward, vaddr, ret) != SUT_MAP_NONE)
+		return true;
+	if (at == pair->forward.n_entries || object->against ||
+	    sut_program_next_target(pair->old, object->from) <= vaddr ||
+	    sut_program_next_target(pair->old, object->from) - object->from !=
+		    sut_program_next_target(pair->new, object->to) - object->to)
+		return false;
+	*ret = object->to + (vaddr - object->from);
+	return true;
+}
+
 struct sut_err *sut_match_pointers(struct sut_pair *pair, size_t *n_added)
 {
 	_cleanup_(proposals_deinit) struct proposals proposals = { 0 };
@@ -254,7 +271,7 @@ struct sut_err *sut_match_pointers(struct sut_pair *pair, size_t *n_added)
 		const struct sut_reloc *a = &old->relocs[i];
 		uint64_t place;
 
-		if (sut_map_look_up(&pair->forward, a->vaddr, &place) == SUT_MAP_NONE)
+		if (!find_word(pair, a->vaddr, &place))
 			continue;
 		const struct sut_reloc *b = sut_image_reloc_at(pair->new->image, place);
 		if (!b || a->type != b->type || a->symbol || b->symbol)

@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "code/program.h"
+#include "diff/compare.h"
 #include "diff/match.h"
 #include "diff/pair.h"
 
@@ -55,8 +56,8 @@ static void grid_deinit(struct grid *g)
 	free(g->best);
 }
 
-static size_t collect(const struct sut_program *p, const uint32_t *match, size_t from,
-		      size_t to, bool only_entries, uint32_t *ret)
+static size_t collect(const struct sut_program *p, const uint32_t *match, size_t from, size_t to,
+		      bool only_entries, uint32_t *ret)
 {
 	size_t n = 0;
 
@@ -67,7 +68,8 @@ static size_t collect(const struct sut_program *p, const uint32_t *match, size_t
 	return n;
 }
 
-static struct sut_err *score_all(const struct sut_pair *pair, struct grid *g, enum evidence evidence)
+static struct sut_err *score_all(const struct sut_pair *pair, struct grid *g,
+				 enum evidence evidence)
 {
 	for (size_t i = 0; i < g->n_old; i++) {
 		const struct sut_frag *a = &pair->old->frags[g->old[i]];
@@ -75,15 +77,71 @@ static struct sut_err *score_all(const struct sut_pair *pair, struct grid *g, en
 			const struct sut_frag *b = &pair->new->frags[g->new[j]];
 			double score = sut_pair_same_body(pair, a, b);
 			if (evidence != EVIDENCE_EQUAL && score == 0) {
-				struct sut_err *err =
-					sut_match_similarity(pair, a, b, &score);
+				struct sut_err *err = sut_match_similarity(pair, a, b, &score);
 				if (err)
 					return err;
 			}
-			g->score[i * g->n_new + j] = score >= least_score[evidence] ? (float)score : 0;
+			g->score[i * g->n_new + j] =
+				score >= least_score[evidence] ? (float)score : 0;
 		}
 	}
 	return NULL;
+}
+
+// How many of the fragments have the body of `like`?
+static size_t count_twins(const struct sut_program *p, const uint32_t *list, size_t n,
+			  const struct sut_frag *like)
+{
+	size_t n_twins = 0;
+
+	for (size_t i = 0; i < n; i++)
+		n_twins += p->frags[list[i]].hash == like->hash &&
+			   p->frags[list[i]].code.size == like->code.size;
+	return n_twins;
+}
+
+// How many references of two equal bodies mean the same, as far as is known?
+static size_t count_same_refs(const struct sut_pair *pair, const struct sut_frag *a,
+			      const struct sut_frag *b)
+{
+	size_t n_same = 0;
+
+	for (size_t i = 0; i < a->n_refs; i++)
+		n_same += sut_ref_compare(pair, a, &pair->old->refs[a->first_ref + i],
+					  &pair->new->refs[b->first_ref + i]) == SUT_CHANGE_NONE;
+	return n_same;
+}
+
+// Of several equal bodies that only their references tell apart, one has come or gone:
+// leave in row i the one whose references say most, if there is one.
+static void part_row(const struct sut_pair *pair, struct grid *g, size_t i)
+{
+	const struct sut_frag *a = &pair->old->frags[g->old[i]];
+	size_t best = 0, best_at = g->n_new;
+
+	for (size_t j = 0; j < g->n_new; j++) {
+		const struct sut_frag *b = &pair->new->frags[g->new[j]];
+		size_t n_same = sut_pair_same_body(pair, a, b) ? count_same_refs(pair, a, b) : 0;
+		g->score[i * g->n_new + j] = 0;
+		if (n_same == best)
+			best_at = g->n_new;
+		if (n_same <= best)
+			continue;
+		best = n_same;
+		best_at = j;
+	}
+	if (best_at < g->n_new)
+		g->score[i * g->n_new + best_at] = 1;
+}
+
+static void part_twins(const struct sut_pair *pair, struct grid *g)
+{
+	for (size_t i = 0; i < g->n_old; i++) {
+		const struct sut_frag *a = &pair->old->frags[g->old[i]];
+		size_t n_new = a->n_refs ? count_twins(pair->new, g->new, g->n_new, a) : 0;
+		if (n_new && n_new != count_twins(pair->old, g->old, g->n_old, a))
+			part_row(pair, g, i);
+	}
 }
 
 static struct sut_err *grid_init(const struct sut_pair *pair, struct window w,
@@ -105,7 +163,10 @@ static struct sut_err *grid_init(const struct sut_pair *pair, struct window w,
 	g->best = calloc((g->n_old + 1) * (g->n_new + 1), sizeof(*g->best));
 	if (!g->score || !g->best)
 		return sut_err_nomem();
-	return score_all(pair, g, evidence);
+	struct sut_err *err = score_all(pair, g, evidence);
+	if (!err)
+		part_twins(pair, g);
+	return err;
 }
 
 static void align(struct sut_pair *pair, struct grid *g, size_t *n_added)

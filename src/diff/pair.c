@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "diff/pair.h"
 
+#include <elf.h>
 #include <stdlib.h>
 
 #include "code/program.h"
@@ -14,8 +15,8 @@ bool sut_pair_same_body(const struct sut_pair *pair, const struct sut_frag *a,
 {
 	uint64_t at = 0;
 
-	if (a->hash != b->hash || a->code.size != b->code.size ||
-	    a->n_refs != b->n_refs || a->is_opaque != b->is_opaque)
+	if (a->hash != b->hash || a->code.size != b->code.size || a->n_refs != b->n_refs ||
+	    a->is_opaque != b->is_opaque)
 		return false;
 	for (size_t i = 0; i < a->n_refs; i++) {
 		const struct sut_ref *x = &pair->old->refs[a->first_ref + i];
@@ -29,11 +30,43 @@ bool sut_pair_same_body(const struct sut_pair *pair, const struct sut_frag *a,
 	return memcmp(a->code.data + at, b->code.data + at, a->code.size - at) == 0;
 }
 
+static bool is_export(const struct sut_symbol *s)
+{
+	return s->section != SHN_UNDEF && s->section < SHN_LORESERVE &&
+	       (s->type == STT_FUNC || s->type == STT_GNU_IFUNC);
+}
+
+// Is the fragment exported, and if so, is none of its names one of the other's? Other
+// modules go on calling it by that name, for what it was.
+static bool is_renamed(const struct sut_pair *pair, const struct sut_frag *a,
+		       const struct sut_frag *b)
+{
+	const struct sut_image *old = pair->old->image, *new = pair->new->image;
+	bool is_exported = false;
+
+	if (!a->is_named || (a->name && b->name && strcmp(a->name, b->name) == 0))
+		return false;
+	for (size_t i = 0; i < old->n_dynsyms; i++) {
+		const struct sut_symbol *s = &old->dynsyms[i];
+		if (s->vaddr != a->start || !is_export(s))
+			continue;
+		is_exported = true;
+		for (size_t k = 0; k < new->n_dynsyms; k++)
+			if (new->dynsyms[k].vaddr == b->start && is_export(&new->dynsyms[k]) &&
+			    strcmp(new->dynsyms[k].name, s->name) == 0)
+				return false;
+	}
+	return is_exported;
+}
+
 bool sut_match_add(struct sut_pair *pair, size_t o, size_t n)
 {
 	if (pair->to_new[o] != SUT_NO_MATCH || pair->to_old[n] != SUT_NO_MATCH)
 		return false;
 	if (pair->old->frags[o].is_plt || pair->new->frags[n].is_plt)
+		return false;
+	const struct sut_frag *a = &pair->old->frags[o], *b = &pair->new->frags[n];
+	if (is_renamed(pair, a, b) && !sut_pair_same_body(pair, a, b))
 		return false;
 	pair->to_new[o] = n;
 	pair->to_old[n] = o;
@@ -64,8 +97,8 @@ static struct sut_err *match(struct sut_pair *pair)
 	return err ? err : sut_match_weak_data(pair);
 }
 
-struct sut_err *sut_pair_init(const struct sut_program *old,
-			      const struct sut_program *new, struct sut_pair *ret)
+struct sut_err *sut_pair_init(const struct sut_program *old, const struct sut_program *new,
+			      struct sut_pair *ret)
 {
 	struct sut_pair pair = {
 		.old = old,

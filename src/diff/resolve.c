@@ -80,7 +80,7 @@ static void resolve_code(const struct sut_resolver *r, const struct sut_place *p
 	if (place->kind == SUT_PLACE_FUNCTION) {
 		// Pointers to functions must stay equal: the old entry, which jumps
 		// to the new code where there is any.
-		if (o != SUT_NO_MATCH && (pair->old->frags[o].is_called || !is_own))
+		if (o != SUT_NO_MATCH && pair->old->frags[o].is_called)
 			set_old(ret, pair->old->frags[o].start);
 		else
 			*ret = (struct sut_link){ SUT_LINK_FRAG, vaddr, n };
@@ -114,8 +114,7 @@ static const struct sut_reloc *find_slot(const struct sut_resolver *r,
 	for (size_t i = 0; i < old->image->n_relocs; i++) {
 		const struct sut_reloc *reloc = &old->image->relocs[i];
 		const struct sut_symbol *other = sut_place_symbol(old, reloc);
-		if (reloc->type != type || !symbol != !other ||
-		    reloc->addend != wanted->addend)
+		if (reloc->type != type || !symbol != !other || reloc->addend != wanted->addend)
 			continue;
 		if (type == R_X86_64_64) {
 			// Only a word of the GOT is surely never written again.
@@ -124,14 +123,14 @@ static const struct sut_reloc *find_slot(const struct sut_resolver *r,
 			if (place.kind != SUT_PLACE_SLOT)
 				continue;
 		}
-		if (!symbol || same_symbol(symbol, other))
+		if (symbol ? same_symbol(symbol, other)
+			   : sut_place_same_offset(old, reloc, new, wanted))
 			return reloc;
 	}
 	return NULL;
 }
 
-static const struct sut_plt_slot *find_old_stub(const struct sut_resolver *r,
-						uint64_t slot)
+static const struct sut_plt_slot *find_old_stub(const struct sut_resolver *r, uint64_t slot)
 {
 	const struct sut_program *old = r->diff->pair->old;
 
@@ -153,8 +152,7 @@ static void resolve_import(const struct sut_resolver *r, const struct sut_place 
 	}
 	for (size_t i = 0; i < 2; i++) {
 		const struct sut_reloc *slot = find_slot(r, place->reloc, types[i]);
-		const struct sut_plt_slot *stub =
-			slot ? find_old_stub(r, slot->vaddr) : NULL;
+		const struct sut_plt_slot *stub = slot ? find_old_stub(r, slot->vaddr) : NULL;
 		if (stub) {
 			set_old(ret, stub->stub);
 			return;
@@ -194,8 +192,8 @@ static void set_pointer(const struct sut_resolver *r, uint64_t vaddr, struct sut
 		*ret = (struct sut_link){ .kind = SUT_LINK_POINTER, .value = vaddr };
 }
 
-static void resolve_relative_slot(const struct sut_resolver *r,
-				  const struct sut_place *place, struct sut_link *ret)
+static void resolve_relative_slot(const struct sut_resolver *r, const struct sut_place *place,
+				  struct sut_link *ret)
 {
 	const struct sut_image *old = r->diff->pair->old->image;
 	struct sut_link pointee;
@@ -208,8 +206,7 @@ static void resolve_relative_slot(const struct sut_resolver *r,
 	for (size_t i = 0; i < old->n_relocs && pointee.kind == SUT_LINK_OLD; i++) {
 		const struct sut_reloc *reloc = &old->relocs[i];
 		struct sut_place other;
-		if (reloc->type != place->reloc->type ||
-		    (uint64_t)reloc->addend != pointee.value)
+		if (reloc->type != place->reloc->type || (uint64_t)reloc->addend != pointee.value)
 			continue;
 		sut_place_find(r->diff->pair->old, reloc->vaddr, &other);
 		if (other.kind == SUT_PLACE_SLOT) {
@@ -239,8 +236,7 @@ static void resolve_slot(const struct sut_resolver *r, const struct sut_place *p
 	case R_X86_64_JUMP_SLOT:
 	case R_X86_64_64:
 		if (symbol && symbol->section == SHN_UNDEF)
-			*ret = (struct sut_link){ .kind = SUT_LINK_SLOT,
-						  .reloc = place->reloc };
+			*ret = (struct sut_link){ .kind = SUT_LINK_SLOT, .reloc = place->reloc };
 		else if (symbol)
 			set_pointer(r, symbol->vaddr + place->reloc->addend, ret);
 		else
@@ -267,8 +263,7 @@ static bool find_text(const struct sut_resolver *r, const char *text, uint64_t *
 			high = mid;
 	}
 	for (; low < r->n_texts && r->texts[low].hash == hash; low++) {
-		const char *other =
-			sut_rodata_text(r->diff->pair->old->image, r->texts[low].vaddr);
+		const char *other = sut_rodata_text(r->diff->pair->old->image, r->texts[low].vaddr);
 		if (other && strcmp(other, text) == 0) {
 			*ret = r->texts[low].vaddr;
 			return true;
@@ -277,8 +272,8 @@ static bool find_text(const struct sut_resolver *r, const char *text, uint64_t *
 	return false;
 }
 
-static void resolve_rodata(const struct sut_resolver *r, uint64_t vaddr,
-			   struct sut_user user, struct sut_link *ret)
+static void resolve_rodata(const struct sut_resolver *r, uint64_t vaddr, struct sut_user user,
+			   struct sut_link *ret)
 {
 	const struct sut_pair *pair = r->diff->pair;
 	enum sut_map_quality quality;
@@ -304,37 +299,56 @@ static void resolve_rodata(const struct sut_resolver *r, uint64_t vaddr,
 	*ret = (struct sut_link){ .kind = SUT_LINK_COPY, .value = vaddr };
 }
 
-bool sut_object_same(const struct sut_pair *pair, uint64_t from, uint64_t to)
+// A pointer into the middle of a function that changed leads to old code.
+static bool leads_into_change(const struct sut_diff *diff, uint64_t from)
 {
-	const struct sut_image *old = pair->old->image, *new = pair->new->image;
-	const struct sut_section *s = sut_image_section_at(old, from);
-	const struct sut_section *t = sut_image_section_at(new, to);
-	uint64_t size = sut_program_next_target(pair->old, from) - from;
-	uint64_t other = sut_program_next_target(pair->new, to) - to;
+	struct sut_place place;
 
-	if (!s || !t)
+	sut_place_find(diff->pair->old, from, &place);
+	return place.kind == SUT_PLACE_INSIDE &&
+	       diff->old_units[place.frag->unit].change != SUT_CHANGE_NONE;
+}
+
+static bool same_pointer(const struct sut_diff *diff, const struct sut_reloc *a,
+			 const struct sut_reloc *b)
+{
+	struct sut_place p = { .reloc = a }, q = { .reloc = b };
+
+	if (a->type != b->type)
 		return false;
-	if (size > other)
-		size = other;
-	if (size > s->vaddr + s->size - from)
-		size = s->vaddr + s->size - from;
-	if (size > t->vaddr + t->size - to)
-		size = t->vaddr + t->size - to;
+	if (a->symbol || b->symbol)
+		return sut_place_same_import(diff->pair->old, &p, diff->pair->new, &q);
+	return sut_address_same(diff->pair, a->addend, b->addend) &&
+	       !leads_into_change(diff, a->addend);
+}
+
+// Bytes that the object at `vaddr` may have.
+static uint64_t extent(const struct sut_program *p, uint64_t vaddr)
+{
+	return sut_object_end(p, vaddr) - vaddr;
+}
+
+bool sut_object_same(const struct sut_diff *diff, uint64_t from, uint64_t to)
+{
+	const struct sut_pair *pair = diff->pair;
+	const struct sut_image *old = pair->old->image, *new = pair->new->image;
+	uint64_t size = extent(pair->new, to);
+
+	if (!size || !sut_image_section_at(old, from) ||
+	    sut_image_section_at(old, from) != sut_image_section_at(old, from + size - 1))
+		return false;
 	for (uint64_t off = 0; off < size;) {
 		const struct sut_reloc *a = sut_image_reloc_at(old, from + off);
 		const struct sut_reloc *b = sut_image_reloc_at(new, to + off);
 		struct sut_view x, y;
+		bool are_addresses = false;
 
-		if (!a != !b)
+		if (!a != !b || (a && !same_pointer(diff, a, b)))
 			return false;
-		if (a) {
-			struct sut_place p = { .reloc = a }, q = { .reloc = b };
-			if (a->type != b->type)
-				return false;
-			if (a->symbol || b->symbol ?
-				    !sut_place_same_import(pair->old, &p, pair->new, &q) :
-				    !sut_address_same(pair, a->addend, b->addend))
-				return false;
+		if (!a && !sut_words_same(pair, from + off, to + off, &are_addresses) &&
+		    are_addresses)
+			return false;
+		if (a || are_addresses) {
 			off += 8;
 			continue;
 		}
@@ -357,7 +371,7 @@ static void resolve_relro(const struct sut_resolver *r, uint64_t vaddr, struct s
 	quality = sut_map_look_up(&pair->backward, vaddr, &mapped);
 	if (quality != SUT_MAP_NONE) {
 		sut_place_find(pair->old, mapped, &place);
-		if (place.kind == SUT_PLACE_RELRO && sut_object_same(pair, mapped, vaddr)) {
+		if (place.kind == SUT_PLACE_RELRO && sut_object_same(r->diff, mapped, vaddr)) {
 			set_old(ret, mapped);
 			ret->is_between = quality == SUT_MAP_BETWEEN;
 			return;
@@ -418,7 +432,7 @@ void sut_resolve(const struct sut_resolver *r, uint64_t vaddr, struct sut_user u
 		break;
 	case SUT_PLACE_DATA:
 	case SUT_PLACE_BSS:
-		sut_resolve_variable(r->diff->pair, vaddr, ret);
+		sut_resolve_variable(r->diff->pair, vaddr, user.access, ret);
 		break;
 	case SUT_PLACE_HEADER:
 		set_old(ret, vaddr - pair->new->image->low + pair->old->image->low);

@@ -25,18 +25,18 @@ struct sut_pair;
 struct sut_reloc;
 
 enum sut_link_kind {
-	SUT_LINK_NONE,  /**< Not resolved; sut_link::why says why. */
-	SUT_LINK_OLD,   /**< `value` is an address in the old image. */
-	SUT_LINK_FRAG,  /**< `value` is a new address inside fragment `index`. */
-	SUT_LINK_TABLE, /**< A jump table of the unit itself, at new address `value`. */
-	SUT_LINK_COPY,  /**< New address `value` must be copied: read-only. */
+	SUT_LINK_NONE,     /**< Not resolved; sut_link::why says why. */
+	SUT_LINK_OLD,      /**< `value` is an address in the old image. */
+	SUT_LINK_FRAG,     /**< `value` is a new address inside fragment `index`. */
+	SUT_LINK_TABLE,    /**< A jump table of the unit itself, at new address `value`. */
+	SUT_LINK_COPY,     /**< New address `value` must be copied: read-only. */
 	SUT_LINK_VARIABLE, /**< New address `value` is a variable that the old
 			    *  image does not have. */
-	SUT_LINK_SLOT,  /**< A word with the address of the import `reloc` names. */
-	SUT_LINK_POINTER, /**< A word with the address of new address `value`. */
-	SUT_LINK_STUB,  /**< A jump to that import. With `value`: through the old
-			 *  slot at that old address. */
-	SUT_LINK_IMPORT, /**< The address of the import `reloc` names: a word in data. */
+	SUT_LINK_SLOT,     /**< A word with the address of the import `reloc` names. */
+	SUT_LINK_POINTER,  /**< A word with the address of new address `value`. */
+	SUT_LINK_STUB,     /**< A jump to that import. With `value`: through the old
+			    *  slot at that old address. */
+	SUT_LINK_IMPORT,   /**< The address of the import `reloc` names: a word in data. */
 };
 
 /** The answer. */
@@ -45,8 +45,8 @@ struct sut_link {
 	uint64_t value;
 	uint32_t index;                /**< FRAG: new fragment. */
 	const struct sut_reloc *reloc; /**< SLOT, STUB, IMPORT: the new image's. Borrowed. */
-	bool is_between; /**< OLD: taken from the neighbours' agreement. */
-	const char *why; /**< NONE: one clause for a person. Static. */
+	bool is_between;               /**< OLD: taken from the neighbours' agreement. */
+	const char *why;               /**< NONE: one clause for a person. Static. */
 };
 
 /** What resolving needs to look up quickly. Owns its index; borrows the diff. */
@@ -62,8 +62,7 @@ struct sut_text {
 	uint64_t vaddr;
 };
 
-sut_check struct sut_err *sut_resolver_init(const struct sut_diff *diff,
-					    struct sut_resolver *ret);
+sut_check struct sut_err *sut_resolver_init(const struct sut_diff *diff, struct sut_resolver *ret);
 void sut_resolver_deinit(struct sut_resolver *resolver);
 
 /** Who refers to an address, and how. */
@@ -74,9 +73,9 @@ struct sut_user {
 };
 
 /** Resolve new address @p vaddr for @p user. */
-void sut_resolve(const struct sut_resolver *resolver, uint64_t vaddr,
-		 struct sut_user user, struct sut_link *ret);
+void sut_resolve(const struct sut_resolver *resolver, uint64_t vaddr, struct sut_user user,
+		 struct sut_link *ret);
 
-/** Does the object at old address @p from, up to the next target, have the same
- *  contents as the one at new address @p to: bytes, and pointers by meaning? */
-bool sut_object_same(const struct sut_pair *pair, uint64_t from, uint64_t to);
+/** Has the object at old address @p from all that the one at new address @p to has:
+ *  bytes, and pointers by meaning? */
+bool sut_object_same(const struct sut_diff *diff, uint64_t from, uint64_t to);

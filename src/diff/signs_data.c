@@ -47,7 +47,9 @@ static bool same_pointer(const struct sut_pair *pair, const struct sut_reloc *a,
 		return true;
 	s = sut_rodata_text(pair->old->image, a->addend);
 	t = sut_rodata_text(pair->new->image, b->addend);
-	return s && t && sut_text_is_cosmetic(s, t);
+	return s && t && sut_text_is_cosmetic(s, t) &&
+	       sut_rodata_is_text_only(pair->old, a->addend) &&
+	       sut_rodata_is_text_only(pair->new, b->addend);
 }
 
 static uint8_t byte_at(const struct sut_image *image, uint64_t vaddr)
@@ -64,8 +66,7 @@ static bool is_text_byte(uint8_t c)
 
 // Bytes of the text around offset `off` in which both objects differ only in a
 // version or a build-id, counted from `off`; 0 when there is no such text.
-static uint64_t skip_cosmetic(const struct sut_pair *pair, uint64_t from, uint64_t to,
-			      uint64_t off)
+static uint64_t skip_cosmetic(const struct sut_pair *pair, uint64_t from, uint64_t to, uint64_t off)
 {
 	uint64_t start = off;
 
@@ -87,6 +88,7 @@ static uint64_t find_difference(const struct sut_pair *pair, uint64_t from, uint
 	const struct sut_image *old = pair->old->image, *new = pair->new->image;
 
 	uint64_t off = 0;
+	bool are_addresses;
 
 	while (off < size) {
 		const struct sut_reloc *a = sut_image_reloc_at(old, from + off);
@@ -96,6 +98,8 @@ static uint64_t find_difference(const struct sut_pair *pair, uint64_t from, uint
 		if (a) {
 			if (!same_pointer(pair, a, b))
 				return off;
+			off += 8;
+		} else if (sut_words_same(pair, from + off, to + off, &are_addresses)) {
 			off += 8;
 		} else {
 			uint64_t skip = 1;
@@ -109,10 +113,9 @@ static uint64_t find_difference(const struct sut_pair *pair, uint64_t from, uint
 	return size;
 }
 
-static struct sut_err *check_object(const struct sut_evidence *e,
+static struct sut_err *check_object(const struct sut_pair *pair, struct sut_reasons *reasons,
 				    const struct sut_map_entry *entry)
 {
-	const struct sut_pair *pair = e->diff->pair;
 	struct sut_place place, other;
 
 	sut_place_find(pair->old, entry->from, &place);
@@ -133,11 +136,34 @@ static struct sut_err *check_object(const struct sut_evidence *e,
 	char name[32];
 	snprintf(name, sizeof(name), "data_%lx", (unsigned long)entry->from);
 	return sut_reasons_add(
-		e->reasons, SUT_SEVERITY_SIGN, "data", name,
+		reasons, SUT_SEVERITY_SIGN, "data", name,
 		"%s at 0x%lx (0x%lx in the new build) has another initial value from byte %lu "
 		"on: running processes keep the old one until they restart",
 		place.kind == SUT_PLACE_DATA ? "the variable" : "the table",
 		(unsigned long)entry->from, (unsigned long)entry->to, (unsigned long)off);
+}
+
+struct sut_err *sut_signs_variable(const struct sut_pair *pair, struct sut_reasons *reasons,
+				   uint64_t from, uint64_t to)
+{
+	struct sut_map_entry entry = { .from = from, .to = to, .votes = 1 };
+
+	return sut_map_find(&pair->forward, from) ? NULL : check_object(pair, reasons, &entry);
+}
+
+// What new threads start with is copied from the old module.
+static struct sut_err *check_tls_image(const struct sut_evidence *e)
+{
+	const struct sut_image *old = e->diff->pair->old->image;
+	const struct sut_image *new = e->diff->pair->new->image;
+
+	if (old->tls_file_size != new->tls_file_size ||
+	    find_difference(e->diff->pair, old->tls_vaddr, new->tls_vaddr, old->tls_file_size) ==
+		    old->tls_file_size)
+		return NULL;
+	return sut_reasons_add(e->reasons, SUT_SEVERITY_SIGN, "data", NULL,
+			       "a thread-local variable has another initial value: threads get the "
+			       "old one until the program restarts");
 }
 
 static struct sut_err *check_tls(const struct sut_evidence *e)
@@ -151,8 +177,7 @@ static struct sut_err *check_tls(const struct sut_evidence *e)
 	return sut_reasons_add(e->reasons, SUT_SEVERITY_REFUSAL, "tls", NULL,
 			       "the thread-local variables take %lu bytes instead of %lu: threads "
 			       "that run now have the old layout; install the update and restart",
-			       (unsigned long)new->tls_mem_size,
-			       (unsigned long)old->tls_mem_size);
+			       (unsigned long)new->tls_mem_size, (unsigned long)old->tls_mem_size);
 }
 
 struct sut_err *sut_signs_data(const struct sut_evidence *e)
@@ -160,7 +185,10 @@ struct sut_err *sut_signs_data(const struct sut_evidence *e)
 	const struct sut_map *map = &e->diff->pair->forward;
 	struct sut_err *err = check_tls(e);
 
+	if (!err)
+		err = check_tls_image(e);
+
 	for (size_t i = 0; i < map->n_entries && !err; i++)
-		err = check_object(e, &map->entries[i]);
+		err = check_object(e->diff->pair, e->reasons, &map->entries[i]);
 	return err;
 }

@@ -68,6 +68,39 @@ static size_t count_alike(const struct sut_evidence *e, uint32_t u, struct sut_s
 	return n;
 }
 
+static bool calls_import(const struct sut_program *p, uint32_t u, const char *name)
+{
+	const struct sut_unit *unit = &p->units[u];
+
+	for (size_t m = 0; m < unit->n_members; m++) {
+		const struct sut_frag *frag = &p->frags[p->members[unit->first_member + m]];
+		for (size_t i = 0; i < frag->n_refs; i++) {
+			struct sut_place place;
+			sut_place_find(p, p->refs[frag->first_ref + i].target, &place);
+			const struct sut_symbol *symbol = sut_place_symbol(p, place.reloc);
+			if (symbol && strcmp(symbol->name, name) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+// Thread-local variables: their offsets are counted from the thread's segment.
+static struct sut_err *find_threads(const struct sut_evidence *e, uint32_t u)
+{
+	const struct sut_explanation *why = &e->why[u];
+	char name[128];
+
+	if (!why->n_threads || is_swapped(why->threads, why->n_threads, why->threads[0]))
+		return NULL;
+	return sut_reasons_add(
+		e->reasons, SUT_SEVERITY_SIGN, "layout",
+		sut_unit_name(e->diff->pair->old, u, name, sizeof(name)),
+		"the thread-local variable at %ld seems to be the one at %ld now: if "
+		"their layout changed, threads that run have the old one",
+		(long)why->threads[0].from, (long)why->threads[0].to);
+}
+
 static struct sut_err *find_offsets(const struct sut_evidence *e, uint32_t u)
 {
 	const struct sut_explanation *why = &e->why[u];
@@ -78,7 +111,8 @@ static struct sut_err *find_offsets(const struct sut_evidence *e, uint32_t u)
 		if (is_swapped(why->offsets, why->n_offsets, shift) || shift.from == shift.to)
 			continue;
 		size_t n_alike = count_alike(e, u, shift);
-		if (!why->is_same_skeleton && !n_alike)
+		if (!why->is_same_skeleton && !n_alike &&
+		    !calls_import(e->diff->pair->old, u, "__tls_get_addr"))
 			continue;
 		return sut_reasons_add(
 			e->reasons, SUT_SEVERITY_SIGN, "layout",
@@ -116,8 +150,7 @@ static struct sut_err *find_masks(const struct sut_evidence *e, uint32_t u)
 	return NULL;
 }
 
-static bool has_displacement(const struct sut_program *p, uint32_t u, int64_t low,
-			     int64_t high)
+static bool has_displacement(const struct sut_program *p, uint32_t u, int64_t low, int64_t high)
 {
 	const struct sut_unit *unit = &p->units[u];
 
@@ -177,8 +210,7 @@ static struct sut_err *find_stride(const struct sut_evidence *e, uint32_t u)
 
 	for (size_t i = 0; i < kept(why->n_constants); i++) {
 		struct sut_shift shift = why->constants[i];
-		if (shift.from < 8 || shift.to <= shift.from ||
-		    shift.to - shift.from > max_growth)
+		if (shift.from < 8 || shift.to <= shift.from || shift.to - shift.from > max_growth)
 			continue;
 		for (uint32_t o = 0; o < pair->old->n_units; o++) {
 			if (o == u || !counts(e, o) || !scales_by(pair->old, o, shift.from) ||
@@ -228,6 +260,22 @@ static struct sut_err *find_allocations(const struct sut_evidence *e, uint32_t u
 	return NULL;
 }
 
+// Did another constant of the unit become what this one was, or the other way round, by
+// the same step? So do values behind one that was inserted; larger ones are rather lines.
+static bool is_chained(const struct sut_explanation *why, struct sut_shift shift)
+{
+	/** Enumerations hardly have more members. */
+	static const int64_t most = 128;
+
+	for (size_t i = 0; i < kept(why->n_constants) && shift.from >= 0 && shift.from < most;
+	     i++) {
+		struct sut_shift other = why->constants[i];
+		if (other.from == shift.to && other.to - other.from == shift.to - shift.from)
+			return true;
+	}
+	return false;
+}
+
 static struct sut_err *find_constants(const struct sut_evidence *e, uint32_t u)
 {
 	const struct sut_explanation *why = &e->why[u];
@@ -242,7 +290,7 @@ static struct sut_err *find_constants(const struct sut_evidence *e, uint32_t u)
 			n_alike += o != u && counts(e, o) &&
 				   (has_shift(e->why[o].constants, e->why[o].n_constants, shift) ||
 				    has_shift(e->why[o].arguments, e->why[o].n_arguments, shift));
-		if (!n_alike)
+		if (!n_alike && !is_chained(why, shift))
 			continue;
 		return sut_reasons_add(
 			e->reasons, SUT_SEVERITY_SIGN, "constants",
@@ -280,8 +328,7 @@ static struct sut_err *find_static_growth(const struct sut_evidence *e)
 		    b->to <= a->to || new_gap <= old_gap || old_gap < 16 ||
 		    sut_image_section_at(pair->new->image, a->to) !=
 			    sut_image_section_at(pair->new->image, b->to) ||
-		    is_referred_to(pair->new, a->to, b->to) ||
-		    !reaches(e, old_gap - 15, new_gap))
+		    is_referred_to(pair->new, a->to, b->to) || !reaches(e, old_gap - 15, new_gap))
 			continue;
 		snprintf(name, sizeof(name), "data_%lx", (unsigned long)a->from);
 		err = sut_reasons_add(
@@ -303,6 +350,8 @@ struct sut_err *sut_signs_layout(const struct sut_evidence *e)
 			continue;
 		size_t before = e->reasons->n;
 		err = find_offsets(e, u);
+		if (!err)
+			err = find_threads(e, u);
 		if (!err && e->reasons->n == before)
 			err = find_masks(e, u);
 		if (!err && e->reasons->n == before)

@@ -37,7 +37,7 @@ static bool is_successor(const struct sut_evidence *e, uint64_t from, uint64_t t
 static bool only_texts(const struct sut_explanation *why)
 {
 	return why->is_same_skeleton && !why->n_masks && !why->n_sizes && !why->n_arguments &&
-	       !why->n_constants && !why->n_offsets;
+	       !why->n_constants && !why->n_offsets && !why->n_threads;
 }
 
 // A function that is always on some stack can never be replaced: it stays.
@@ -55,10 +55,9 @@ static struct sut_err *check_endless(const struct sut_evidence *e, uint32_t u)
 		e->reasons, is_harmless ? SUT_SEVERITY_NOTE : SUT_SEVERITY_SIGN, "never-returns",
 		sut_unit_name(old, u, name, sizeof(name)),
 		"%s, so it cannot be replaced while the program runs; it stays as it is%s",
-		is_main ? "main() runs as long as the program" :
-			  "the function loops for ever",
-		is_harmless ? " (only texts or references differ in it)" :
-			      ", and what changed in it takes effect at the next restart");
+		is_main ? "main() runs as long as the program" : "the function loops for ever",
+		is_harmless ? " (only texts or references differ in it)"
+			    : ", and what changed in it takes effect at the next restart");
 }
 
 /** Who calls a unit. */
@@ -103,8 +102,8 @@ static struct sut_err *find_startup(const struct sut_program *p, bool **ret)
 		has_more = false;
 		for (size_t u = 0; u < p->n_units; u++)
 			if (callers[u] != CALLERS_OTHERS || round == 0)
-				callers[u] = callers[u] == CALLERS_OTHERS ? CALLERS_OTHERS :
-									    CALLERS_NONE;
+				callers[u] = callers[u] == CALLERS_OTHERS ? CALLERS_OTHERS
+									  : CALLERS_NONE;
 		for (size_t i = 0; i < p->n_frags; i++) {
 			const struct sut_frag *frag = &p->frags[i];
 			for (size_t r = 0; r < frag->n_refs; r++) {
@@ -136,10 +135,11 @@ static struct sut_err *check_startup(const struct sut_evidence *e, const bool *i
 
 	if (!e->judgement->replaced[u] || !is_startup[u])
 		return NULL;
-	return sut_reasons_add(e->reasons, SUT_SEVERITY_SIGN, "startup",
-			       sut_unit_name(e->diff->pair->old, u, name, sizeof(name)),
-			       "only start-up code runs this function, and it has run: what the old "
-			       "one prepared stays until the program restarts");
+	return sut_reasons_add(
+		e->reasons, SUT_SEVERITY_SIGN, "startup",
+		sut_unit_name(e->diff->pair->old, u, name, sizeof(name)),
+		"only start-up code runs this function, and it has run: what the old "
+		"one prepared stays until the program restarts");
 }
 
 // Lists of constructors: each of the new build must have its like in the old one.
@@ -150,7 +150,7 @@ static struct sut_err *check_constructors(const struct sut_evidence *e)
 	size_t n_new = 0;
 
 	for (size_t i = sut_image_reloc_from(new, new->init_array);
-	     i < new->n_relocs && new->relocs[i].vaddr < new->init_array + new->init_array_size;
+	     i < new->n_relocs &&new->relocs[i].vaddr < new->init_array + new->init_array_size;
 	     i++) {
 		bool has_like = false;
 		for (size_t k = sut_image_reloc_from(old, old->init_array);
@@ -159,8 +159,7 @@ static struct sut_err *check_constructors(const struct sut_evidence *e)
 		     k++)
 			has_like |= sut_address_same(pair, old->relocs[k].addend,
 						     new->relocs[i].addend) ||
-				    is_successor(e, old->relocs[k].addend,
-						 new->relocs[i].addend);
+				    is_successor(e, old->relocs[k].addend, new->relocs[i].addend);
 		n_new += !has_like;
 	}
 	if (!n_new && new->init_array_size == old->init_array_size)
@@ -182,9 +181,9 @@ static struct sut_err *check_resolvers(const struct sut_evidence *e)
 		const struct sut_reloc *r = &old->image->relocs[i];
 		const struct sut_symbol *s = sut_place_symbol(old, r);
 		bool is_ifunc = s && s->type == STT_GNU_IFUNC && s->section != SHN_UNDEF;
-		uint32_t u = r->type == R_X86_64_IRELATIVE ? unit_at(old, r->addend) :
-			     is_ifunc			    ? unit_at(old, s->vaddr) :
-							      SUT_NO_MATCH;
+		uint32_t u = r->type == R_X86_64_IRELATIVE ? unit_at(old, r->addend)
+			     : is_ifunc                    ? unit_at(old, s->vaddr)
+							   : SUT_NO_MATCH;
 		if (u != SUT_NO_MATCH && e->judgement->replaced[u])
 			err = sut_reasons_add(
 				e->reasons, SUT_SEVERITY_SIGN, "startup",
@@ -225,8 +224,7 @@ static struct sut_err *check_handed_out(const struct sut_evidence *e, uint32_t n
 		return NULL;
 	e->judgement->needs_reload = true;
 	return sut_reasons_add(
-		e->reasons, SUT_SEVERITY_NOTE, "reload",
-		sut_unit_name(new, n, name, sizeof(name)),
+		e->reasons, SUT_SEVERITY_NOTE, "reload", sut_unit_name(new, n, name, sizeof(name)),
 		"this new function is entered only through pointers that other code stores; lists "
 		"prepared before the patch do not hold it. If the program can reload its "
 		"configuration, reload it after applying");

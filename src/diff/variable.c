@@ -109,8 +109,8 @@ static bool has_newcomer(const struct sut_pair *pair, const struct gap *gap)
 
 // A variable that no unchanged code knows: one that only changed functions use, or a
 // new one. New ones make the gap between the mapped neighbours grow.
-static void resolve_unmapped(const struct sut_pair *pair, uint64_t vaddr,
-			     enum sut_place_kind kind, struct sut_link *ret)
+static void resolve_unmapped(const struct sut_pair *pair, uint64_t vaddr, enum sut_place_kind kind,
+			     struct sut_link *ret)
 {
 	struct sut_place other;
 	struct gap gap;
@@ -137,8 +137,7 @@ static void resolve_unmapped(const struct sut_pair *pair, uint64_t vaddr,
 		ret->is_between = true;
 		return;
 	}
-	if (gap.new_high - gap.new_low > gap.old_high - gap.old_low &&
-	    is_accounted_for(pair, &gap))
+	if (gap.new_high - gap.new_low > gap.old_high - gap.old_low && is_accounted_for(pair, &gap))
 		*ret = (struct sut_link){ .kind = SUT_LINK_VARIABLE, .value = vaddr };
 	else
 		set_none(ret, "a variable that may be new, or one that only changed functions use");
@@ -170,7 +169,7 @@ static bool is_new_export(const struct sut_pair *pair, uint64_t vaddr)
 	return is_new;
 }
 
-void sut_resolve_variable(const struct sut_pair *pair, uint64_t vaddr, struct sut_link *ret)
+static void resolve_place(const struct sut_pair *pair, uint64_t vaddr, struct sut_link *ret)
 {
 	const struct sut_map_entry *entry = sut_map_find(&pair->backward, vaddr);
 	enum sut_map_quality quality;
@@ -198,4 +197,66 @@ void sut_resolve_variable(const struct sut_pair *pair, uint64_t vaddr, struct su
 	}
 	set_old(ret, mapped);
 	ret->is_between = quality == SUT_MAP_BETWEEN;
+}
+
+// Is what stands next, behind the `access` bytes at `old`, at the same distance in both?
+// Then nothing between has grown or come.
+static bool is_rigid(const struct sut_pair *pair, uint64_t vaddr, uint32_t access, uint64_t old)
+{
+	const struct sut_map *map = &pair->forward;
+	const struct sut_section *s = sut_image_section_at(pair->old->image, old);
+	const struct sut_section *t = sut_image_section_at(pair->new->image, vaddr);
+	size_t at = sut_map_below(map, old + access - 1);
+
+	at = at == map->n_entries ? 0 : at + 1;
+	if (!s || !t)
+		return false;
+	if (at < map->n_entries && map->entries[at].from < s->vaddr + s->size)
+		return map->entries[at].to - map->entries[at].from == vaddr - old;
+	return s->vaddr + s->size - old == t->vaddr + t->size - vaddr;
+}
+
+// Is each variable that new code refers to in the `access` bytes behind `vaddr` where
+// `link` puts these bytes?
+static bool has_same_new(const struct sut_pair *pair, uint64_t vaddr, uint32_t access,
+			 const struct sut_link *link)
+{
+	for (uint64_t at = sut_program_next_target(pair->new, vaddr); at - vaddr < access;
+	     at = sut_program_next_target(pair->new, at)) {
+		struct sut_link other = { .kind = SUT_LINK_NONE };
+		resolve_place(pair, at, &other);
+		if (other.kind != link->kind || other.value - link->value != at - vaddr)
+			return false;
+	}
+	return true;
+}
+
+// And each one that old code refers to there?
+static bool has_same_old(const struct sut_pair *pair, uint64_t vaddr, uint32_t access, uint64_t old)
+{
+	for (uint64_t at = sut_program_next_target(pair->old, old); at - old < access;
+	     at = sut_program_next_target(pair->old, at)) {
+		const struct sut_map_entry *weak = sut_map_find(&pair->weak_forward, at);
+		uint64_t to = weak ? weak->to : 0;
+		if (sut_map_look_up(&pair->forward, at, &to) == SUT_MAP_NONE && !weak)
+			return false;
+		if (to - vaddr != at - old)
+			return false;
+	}
+	return true;
+}
+
+void sut_resolve_variable(const struct sut_pair *pair, uint64_t vaddr, uint32_t access,
+			  struct sut_link *ret)
+{
+	resolve_place(pair, vaddr, ret);
+	if (ret->kind == SUT_LINK_NONE)
+		return;
+	if (!access || (ret->kind == SUT_LINK_OLD && is_rigid(pair, vaddr, access, ret->value)))
+		return;
+	// A variable that became wider, or an access to several at once.
+	if (!has_same_new(pair, vaddr, access, ret) ||
+	    (ret->kind == SUT_LINK_OLD && !has_same_old(pair, vaddr, access, ret->value)))
+		set_none(ret, "it is accessed together with memory that is another variable's in "
+			      "the old build");
 }

@@ -15,5 +15,7 @@
 struct sut_link;
 struct sut_pair;
 
-/** Resolve new address @p vaddr, which is in writable data. */
-void sut_resolve_variable(const struct sut_pair *pair, uint64_t vaddr, struct sut_link *ret);
+/** Resolve new address @p vaddr, which is in writable data and of which @p access bytes
+ *  are accessed; 0: its address is taken. */
+void sut_resolve_variable(const struct sut_pair *pair, uint64_t vaddr, uint32_t access,
+			  struct sut_link *ret);

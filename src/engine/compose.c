@@ -103,6 +103,8 @@ static struct sut_err *carry_refs(struct sut_composer *c, const struct sut_frag 
 			err = add_island(c, frag, &site);
 		if (!err)
 			err = sut_composer_refer(c, site, user, name.text);
+		if (!err && ref->kind == SUT_REF_ABSOLUTE && ref->is_lea)
+			err = sut_composer_check_number(c, ref->target, name.text);
 		struct sut_link link;
 		sut_resolve(c->resolver, ref->target, user, &link);
 		if (!err)
@@ -236,6 +238,7 @@ static void composer_deinit(struct sut_composer *c)
 	sut_index_deinit(&c->stub_index);
 	sut_index_deinit(&c->symbol_index);
 	sut_index_deinit(&c->cie_index);
+	sut_index_deinit(&c->variable_index);
 	for (size_t i = 0; i < SUT_N_PARTS; i++)
 		sut_buf_deinit(&c->parts[i]);
 	sut_patch_deinit(&c->patch);

@@ -126,8 +126,20 @@ static uint64_t lsda_end(const struct sut_composer *c, uint64_t start)
 	return low < c->n_lsdas && c->lsdas[low] < end ? c->lsdas[low] : end;
 }
 
+// The highest type in the list of an exception specification, which stands behind the
+// types: indices up to a 0.
+static uint64_t count_listed(struct cursor list)
+{
+	uint64_t most = 0, type;
+
+	while ((type = read_uleb(&list)) != 0 && !list.is_short)
+		if (type > most)
+			most = type;
+	return list.is_short ? UINT32_MAX : most;
+}
+
 // The highest type that the actions from offset `at` on mention.
-static uint64_t count_types(struct cursor *c, uint64_t actions, uint64_t first)
+static uint64_t count_types(struct cursor *c, uint64_t actions, uint64_t first, uint64_t types)
 {
 	uint64_t most = 0;
 
@@ -138,6 +150,11 @@ static uint64_t count_types(struct cursor *c, uint64_t actions, uint64_t first)
 		int64_t next = read_sleb(c);
 		if (filter > 0 && (uint64_t)filter > most)
 			most = filter;
+		if (filter < 0) {
+			struct cursor list = { c->bytes, types - 1 - filter, false };
+			uint64_t n = count_listed(list);
+			most = n > most ? n : most;
+		}
 		if (next == 0)
 			break;
 		c->at = field + next;
@@ -171,7 +188,7 @@ static void read_lsda(const struct sut_composer *composer, uint64_t start, struc
 		read_uleb(&c);
 		uint64_t action = read_uleb(&c);
 		uint64_t after = c.at;
-		uint64_t n = action ? count_types(&c, sites_end, action) : 0;
+		uint64_t n = action ? count_types(&c, sites_end, action, ret->types) : 0;
 		if (n > ret->n_types)
 			ret->n_types = n;
 		c.at = after;

@@ -12,6 +12,7 @@
 #include "code/place.h"
 #include "code/program.h"
 #include "diff/compare.h"
+#include "diff/judge.h"
 #include "diff/pair.h"
 #include "diff/reason.h"
 #include "engine/compose.h"
@@ -28,26 +29,27 @@ static uint64_t section_end(const struct sut_composer *c, uint64_t vaddr)
 	return s ? s->vaddr + s->size : vaddr;
 }
 
+// Do words of the image hold addresses that no relocation marks?
+static bool holds_addresses(const struct sut_composer *c)
+{
+	return c->new->image->type == ET_EXEC;
+}
+
 // How much of the data at vaddr must travel.
 static uint64_t block_end(const struct sut_composer *c, uint64_t vaddr, enum sut_payload_part part,
 			  struct sut_user user)
 {
 	uint64_t limit = section_end(c, vaddr);
-	uint64_t end = sut_program_next_target(c->new, vaddr);
-	const char *text;
+	uint64_t end = part == SUT_PART_RODATA || part == SUT_PART_RELRO
+			       ? sut_object_end(c->new, vaddr)
+			       : sut_program_next_target(c->new, vaddr);
 
-	if (end > limit)
-		end = limit;
-	if (part != SUT_PART_RODATA)
-		return end;
-	if (user.access)
-		return vaddr + user.access < limit ? vaddr + user.access : limit;
-	text = sut_rodata_text(c->new->image, vaddr);
-	uint64_t least = text ? strlen(text) + 1 : generous_size;
-	if (text && end > vaddr + generous_size)
+	if (part == SUT_PART_RODATA && user.access)
+		end = vaddr + user.access;
+	else if (part == SUT_PART_RODATA && sut_rodata_is_text_only(c->new, vaddr))
+		end = vaddr + strlen(sut_rodata_text(c->new->image, vaddr)) + 1;
+	else if (part == SUT_PART_RODATA && !holds_addresses(c) && end < vaddr + generous_size)
 		end = vaddr + generous_size;
-	if (end < vaddr + least)
-		end = vaddr + least;
 	return end < limit ? end : limit;
 }
 
@@ -114,6 +116,36 @@ static struct sut_err *follow_word(struct sut_composer *c, enum sut_payload_part
 	return sut_composer_refer(c, site, (struct sut_user){ SUT_NO_MATCH, 0 }, name);
 }
 
+// What looks like an address in the data of an image that is not relocated: it may be
+// a number, so only what certainly stands there counts.
+static struct sut_err *follow_plain(struct sut_composer *c, const struct sut_block *block)
+{
+	struct sut_err *err = NULL;
+
+	for (uint64_t at = (block->start + 7) & ~UINT64_C(7); at + 8 <= block->end && !err;
+	     at += 8) {
+		struct sut_site site = { .part = block->part, .off = at, .size = 8 };
+		struct sut_view bytes;
+		char name[32];
+
+		if (!sut_image_bytes(c->new->image, at, 8, &bytes))
+			continue;
+		memcpy(&site.vaddr, bytes.data, sizeof(site.vaddr));
+		if (site.vaddr < c->new->image->low || site.vaddr >= c->new->image->high ||
+		    sut_image_reloc_at(c->new->image, at) ||
+		    sut_index_first(&c->word_site_index, at) != SUT_INDEX_END)
+			continue;
+		snprintf(name, sizeof(name), "data_%lx", (unsigned long)at);
+		err = sut_index_add(&c->word_site_index, at, 0);
+		if (!err)
+			err = sut_composer_refer(c, site, (struct sut_user){ SUT_NO_MATCH, 0 },
+						 name);
+		if (!err)
+			err = sut_composer_check_number(c, site.vaddr, name);
+	}
+	return err;
+}
+
 // Collect the pointers in a block, but for those that another block brought.
 static struct sut_err *follow(struct sut_composer *c, const struct sut_block *block)
 {
@@ -145,6 +177,8 @@ static struct sut_err *need_block(struct sut_composer *c, uint64_t vaddr, struct
 						    : SUT_PART_RODATA;
 	block.end = block_end(c, vaddr, block.part, user);
 	struct sut_err *err = add_block(c, block, &is_new);
+	if (!err && is_new && holds_addresses(c) && block.part != SUT_PART_BSS)
+		err = follow_plain(c, &block);
 	if (err || !is_new || block.part == SUT_PART_RODATA || block.part == SUT_PART_BSS)
 		return err;
 	return follow(c, &block);
@@ -271,9 +305,66 @@ static struct sut_err *need(struct sut_composer *c, const struct sut_link *link,
 	return NULL;
 }
 
+// Does new address `vaddr` certainly stand for what is there? A number that happens to
+// lie in the image hardly hits the first byte of something.
+static bool is_surely_address(const struct sut_composer *c, uint64_t vaddr)
+{
+	struct sut_place place;
+
+	sut_place_find(c->new, vaddr, &place);
+	switch (place.kind) {
+	case SUT_PLACE_FUNCTION:
+	case SUT_PLACE_IMPORT:
+	case SUT_PLACE_IFUNC:
+	case SUT_PLACE_SLOT:
+	case SUT_PLACE_TABLE:
+		return true;
+	case SUT_PLACE_INSIDE:
+		return c->is_queued[place.frag->unit];
+	case SUT_PLACE_RODATA:
+		return sut_rodata_text(c->new->image, vaddr) ||
+		       sut_map_find(&c->resolver->diff->pair->backward, vaddr);
+	default:
+		return sut_map_find(&c->resolver->diff->pair->backward, vaddr) ||
+		       sut_map_find(&c->resolver->diff->pair->weak_backward, vaddr);
+	}
+}
+
+struct sut_err *sut_composer_check_number(struct sut_composer *c, uint64_t vaddr, const char *name)
+{
+	struct sut_link link;
+
+	if (c->new->image->type != ET_EXEC || is_surely_address(c, vaddr))
+		return NULL;
+	sut_resolve(c->resolver, vaddr, (struct sut_user){ SUT_NO_MATCH, 0 }, &link);
+	if (link.kind == SUT_LINK_OLD && link.value == vaddr)
+		return NULL;
+	c->stats->n_unresolved++;
+	return sut_reasons_add(c->reasons, SUT_SEVERITY_REFUSAL, "unresolved", name,
+			       "0x%lx may be a number or an address, and as an address it would "
+			       "be another one in the old build; install the update and restart",
+			       (unsigned long)vaddr);
+}
+
 struct sut_err *sut_composer_need(struct sut_composer *c, const struct sut_link *link)
 {
 	return need(c, link, (struct sut_user){ SUT_NO_MATCH, 0 });
+}
+
+// A variable that only changed functions use may start with another value.
+static struct sut_err *check_first_value(struct sut_composer *c, const struct sut_site *site)
+{
+	const struct sut_pair *pair = c->resolver->diff->pair;
+	struct sut_place place;
+
+	if (site->link.kind != SUT_LINK_OLD)
+		return NULL;
+	sut_place_find(c->new, site->vaddr, &place);
+	if (place.kind != SUT_PLACE_DATA ||
+	    sut_index_first(&c->variable_index, site->vaddr) != SUT_INDEX_END)
+		return NULL;
+	struct sut_err *err = sut_index_add(&c->variable_index, site->vaddr, 0);
+	return err ? err : sut_signs_variable(pair, c->reasons, site->link.value, site->vaddr);
 }
 
 struct sut_err *sut_composer_refer(struct sut_composer *c, struct sut_site site,
@@ -290,5 +381,7 @@ struct sut_err *sut_composer_refer(struct sut_composer *c, struct sut_site site,
 			(unsigned long)site.vaddr, site.link.why);
 	}
 	struct sut_err *err = add_site(c, site);
+	if (!err)
+		err = check_first_value(c, &site);
 	return err ? err : need(c, &site.link, user);
 }

@@ -107,8 +107,10 @@ struct sut_composer {
 	 * start, words and stubs by what they hold, symbols by their hash. */
 	struct sut_index word_site_index, block_index, table_index, word_index, stub_index,
 		symbol_index;
-	struct sut_index cie_index; /**< Fragments that own a CIE, by its offset. */
-	uint64_t *lsdas;            /**< Where exception tables start, sorted. */
+	struct sut_index variable_index; /**< Old variables whose first values were
+					  *  compared, by new address. */
+	struct sut_index cie_index;      /**< Fragments that own a CIE, by its offset. */
+	uint64_t *lsdas;                 /**< Where exception tables start, sorted. */
 	size_t n_lsdas;
 
 	struct sut_buf parts[SUT_N_PARTS]; /**< .bss: only the size counts. */
@@ -137,6 +139,11 @@ sut_check struct sut_err *sut_composer_check_compared(struct sut_composer *c,
 						      const struct sut_frag *frag,
 						      const struct sut_ref *ref,
 						      const struct sut_link *link);
+
+/** In a program that is not relocated: refuse @p vaddr, which looks like an address, if
+ *  it may be a number as well. */
+sut_check struct sut_err *sut_composer_check_number(struct sut_composer *c, uint64_t vaddr,
+						    const char *name);
 
 /** Find where the exception tables of the new image start: lsdas. */
 sut_check struct sut_err *sut_composer_find_lsdas(struct sut_composer *c);

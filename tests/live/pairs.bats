@@ -35,7 +35,7 @@ live() {
 		[[ $word == yes ]] || options+=("--$word")
 	done
 	word=$(value "$case" source)
-	for flavour in $(cd "$PAIRS/$case" && ls -d pie so 2>/dev/null); do
+	for flavour in $(cd "$PAIRS/$case" && ls -d pie so exec 2>/dev/null); do
 		[[ $flavour != so ]] || options+=(--host "$PAIRS/host")
 		"$tests/lib/pair_story.py" "${SUTURE:-$tests/../build/suture}" \
 			"$tests/pairs/commands/${word:-store}" "$PAIRS/$case/$flavour" "${options[@]}"
@@ -88,3 +88,15 @@ live() {
 @test "a structure that only lives on the stack changes, and goes back" { live field-of-stack-object; }
 @test "a structure of which no object is alive gets a field, and loses it" { live field-in-hash-entry; }
 @test "a structure of which no object is alive loses a field, and gets it back" { live field-removed; }
+@test "a grown read-only table takes effect, and goes" { live const-table-grown; }
+@test "zeros added to a read-only table take effect, and go" { live const-table-zeros; }
+@test "a changed table of numbers takes effect, and goes" { live table-of-numbers; }
+@test "a changed long table takes effect, and goes" { live long-table; }
+@test "a table changed behind a place inside of it takes effect, and goes" { live table-entered-inside; }
+@test "a grown table of pointers takes effect, and goes" { live pointer-table-shared; }
+@test "a change among labels that keep their places takes effect, and goes" { live labels-at-their-place; }
+@test "a function with an exception specification changes, and goes back" { live cxx-exception-specification; }
+@test "a grown table of functions takes effect, and goes" { live pointers-to-functions; }
+@test "a wider load beside another line number takes effect, and goes" { live width-beside-line; }
+@test "an exported function that is gone stays for those who call it" { live export-renamed; }
+@test "a function that is gone stays for those who hold its address" { live lone-function-pointed-to; }

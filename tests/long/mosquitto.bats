@@ -20,9 +20,10 @@ setup_file() {
 		deb_libraries "$work/$each" "${!deb}" "$clients"
 	done
 	# Both run as long as the broker does. What changed in them is a list that
-	# they print on a signal, for debugging.
+	# they print on a signal, for debugging. db__open() runs at the start only; it clears
+	# old fields together with a new one, which stands elsewhere.
 	hotpatch_build "$work/old/usr/sbin/mosquitto" "$work/new/usr/sbin/mosquitto" "$work/hotpatches" \
-		--leave mosquitto_main_loop --accept 'never-returns:main=only prints for debugging'
+		--leave mosquitto_main_loop --leave db__open --accept 'never-returns:main=only prints for debugging'
 }
 
 setup() {
