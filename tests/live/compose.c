@@ -5,7 +5,7 @@
  * Makes a hotpatch for tests of the live part: the functions named are replaced
  * in VICTIM (a linked file with a symbol table) by those of OBJECT (compiled with
  * -fPIC). What OBJECT does not define is taken from VICTIM by its name, or
- * imported. Everything is by symbols, so that the live part can be tested without
+ * imported, NAME@VERSION as that version. Everything is by symbols, so that the live part can be tested without
  * the builder, with exactly the payload that a test wants. With $ENTRY_ONLY_SAFE the
  * hotpatch says that old and new code may run side by side.
  */
@@ -133,7 +133,12 @@ static uint32_t take_symbol(struct compose *c, const GElf_Sym *sym, const char *
 		symbol.where = SUT_WHERE_OLD;
 		symbol.value = old->vaddr;
 	} else {
+		char *version = strchr(symbol.name, '@');
 		symbol.where = SUT_WHERE_IMPORT;
+		if (version) {
+			*version = 0;
+			symbol.version = strdup(version + 1 + (version[1] == '@'));
+		}
 		symbol.is_weak = GELF_ST_BIND(sym->st_info) == STB_WEAK;
 		symbol.size = 0;
 	}

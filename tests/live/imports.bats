@@ -35,3 +35,127 @@ teardown() {
 	[[ $(ask a) == 77031 ]]
 	stop_victim
 }
+
+# A library with two versions of one function, and a program that the hotpatch makes
+# call $1 of it. $hotpatch is for the program, $library_patch makes V2 say 20.
+make_versions() {
+	local d=$BATS_TEST_TMPDIR compose=$built/live-compose
+	cat >"$d/library.c" <<-'END'
+		int keep(int x), value_one(void), value_two(void);
+		int keep(int x) { return x; }
+		int value_one(void) { return keep(1); }
+		int value_two(void) { return keep(2); }
+		__asm__(".symver value_one,value@V1\n.symver value_two,value@@V2");
+	END
+	echo 'V1 { global: keep; value; local: *; }; V2 { global: value; } V1;' >"$d/versions"
+	cat >"$d/program.c" <<-'END'
+		#include <stdio.h>
+		int keep(int x), answer(int x);
+		__attribute__((noinline)) int answer(int x) { return keep(x) + 1; }
+		int main(void)
+		{
+			puts("ready");
+			fflush(stdout);
+			for (int c; (c = getchar()) != 'q';) {
+				printf("%d\n", answer(6));
+				fflush(stdout);
+			}
+			return 0;
+		}
+	END
+	cat >"$d/fix.c" <<-END
+		int value(void);
+		__asm__(".symver value,$1");
+		int answer(int x) { return x + 100 * value(); }
+	END
+	echo 'int value_two(void) { return 20; }' >"$d/library_fix.c"
+	cc -O2 -fPIC -shared -Wl,--build-id -Wl,-soname,libversions.so \
+		-Wl,--version-script="$d/versions" -o "$d/libversions.so" "$d/library.c"
+	cc -O2 -Wl,--build-id -o "$d/program" "$d/program.c" -L"$d" -lversions -Wl,-rpath,"$d"
+	cc -O2 -fPIC -c -o "$d/fix.o" "$d/fix.c"
+	cc -O2 -fPIC -c -o "$d/library_fix.o" "$d/library_fix.c"
+	hotpatch=$d/hotpatch library_patch=$d/library.hotpatch
+	"$compose" "$hotpatch" "$d/program" "$d/fix.o" answer
+	"$compose" "$library_patch" "$d/libversions.so" "$d/library_fix.o" value_two
+	victims=$built built=$d
+}
+
+@test "of two versions of a symbol the new import gets the one that it names" {
+	make_versions value@V1
+	start_victim program
+	[[ $(ask a) == 7 ]]
+	"$suture" apply --pid "$pid" "$hotpatch"
+	[[ $(ask a) == 106 ]]
+	stop_victim
+	built=$victims
+	make_versions value@V2
+	start_victim program
+	"$suture" apply --pid "$pid" "$hotpatch"
+	[[ $(ask a) == 206 ]]
+	stop_victim
+}
+
+@test "a new import of a function that another hotpatch replaces in the same stop" {
+	make_versions value@V2
+	start_victim program
+	run -0 "$suture" apply --pid "$pid" --json "$hotpatch" "$library_patch"
+	[[ $(json '.processes[0].tries' <<<"$output") == 1 ]]
+	[[ $(ask a) == 2006 ]]
+	run -0 "$suture" verify --pid "$pid" "$hotpatch" "$library_patch"
+	run -0 "$suture" revert --pid "$pid" "$library_patch"
+	[[ $(ask a) == 206 ]]
+	stop_victim
+}
+
+@test "a version that the library does not have is refused, and nothing changes" {
+	make_versions value@V2
+	# The library of another day, without V2.
+	sed -i 's/^__asm__.*/__asm__(".symver value_one,value@@V1");/' "$built/library.c"
+	echo 'V1 { global: keep; value; local: *; };' >"$built/versions"
+	cc -O2 -fPIC -shared -Wl,--build-id -Wl,-soname,libversions.so \
+		-Wl,--version-script="$built/versions" -o "$built/libversions.so" "$built/library.c"
+	start_victim program
+	run -5 "$suture" apply --pid "$pid" --json "$hotpatch"
+	[[ $output == *"needs value@V2, which is not in the process"* ]]
+	[[ $(ask a) == 7 ]]
+	stop_victim
+}
+
+@test "a call through the old build's table that has never been made is bound when it is made" {
+	cat >"$BATS_TEST_TMPDIR/lazy.c" <<-'END'
+		#include <stdio.h>
+		#include <stdlib.h>
+		int answer(int x);
+		__attribute__((noinline)) int answer(int x)
+		{
+		#ifdef NEW
+			return atoi("43") + x - 6;
+		#else
+			return x > 100 ? atoi("100") : x + 1;
+		#endif
+		}
+		int main(void)
+		{
+			puts("ready");
+			fflush(stdout);
+			for (int c; (c = getchar()) != 'q';) {
+				printf("%d\n", answer(6));
+				fflush(stdout);
+			}
+			return 0;
+		}
+	END
+	built=$BATS_TEST_TMPDIR hotpatch=$BATS_TEST_TMPDIR/hotpatch
+	cc -O2 -Wl,--build-id -Wl,-z,lazy -o "$built/lazy" "$built/lazy.c"
+	cc -O2 -Wl,--build-id -Wl,-z,lazy -DNEW -o "$built/new" "$built/lazy.c"
+	[[ $(readelf -d "$built/lazy") != *BIND_NOW* ]]
+	run -0 "$suture" build -o "$hotpatch" "$built/lazy" "$built/new"
+	start_victim lazy
+	slot=$(readelf -rW "$built/lazy" | awk '/JUMP_SLO.*(atoi|strtol)/ { print $1 }')
+	[[ -n $slot ]]
+	"$suture" apply --pid "$pid" "$hotpatch"
+	[[ $(ask a) == 43 && $(ask a) == 43 ]]
+	"$suture" revert --pid "$pid" "$hotpatch"
+	[[ $(ask a) == 7 ]]
+	stop_victim
+}

@@ -74,3 +74,61 @@ throws() {
 	[[ $(ask a) == "7 1" ]]
 	stop_victim
 }
+
+@test "a replaced function that starts threads, catches what they throw, and is called by them" {
+	cat >"$built/threads.cc" <<-'END'
+		#include <cstdio>
+		#include <stdexcept>
+		#include <thread>
+		#include <vector>
+		extern "C" int answer(int x);
+		#ifndef FIX
+		volatile int bias = 1;
+		// Callers must not know that this one would do with an odd stack.
+		extern "C" __attribute__((noipa)) int answer(int x) { return x + bias; }
+		int main()
+		{
+			std::puts("ready");
+			std::fflush(stdout);
+			for (int c; (c = std::getchar()) != 'q';) {
+				int direct = answer(6), inside = 0;
+				std::thread thread([&] { inside = answer(6); });
+				thread.join();
+				std::printf("%d %d\n", direct, inside);
+				std::fflush(stdout);
+			}
+			return 0;
+		}
+		#else
+		extern "C" int answer(int x)
+		{
+			std::vector<std::thread> threads;
+			int results[4] = {};
+			for (int i = 0; i < 4; i++)
+				threads.emplace_back([&results, i, x] {
+					try {
+						if (i % 2)
+							throw std::runtime_error("odd");
+						results[i] = x + i;
+					} catch (const std::exception &) {
+						results[i] = 10;
+					}
+				});
+			for (auto &thread : threads)
+				thread.join();
+			return results[0] + results[1] + results[2] + results[3] + 9;
+		}
+		#endif
+	END
+	g++ -O2 -o "$built/victim" "$built/threads.cc" -pthread -Wl,--build-id
+	g++ -O2 -fPIC -DFIX -c -o "$built/fix.o" "$built/threads.cc"
+	"$compose" "$hotpatch" "$built/victim" "$built/fix.o" answer
+	start_victim victim
+	[[ $(ask a) == "7 7" ]]
+	"$suture" apply --pid "$pid" "$hotpatch"
+	[[ $(ask a) == "43 43" && $(ask a) == "43 43" ]]
+	run -0 "$suture" verify --pid "$pid" "$hotpatch"
+	"$suture" revert --pid "$pid" "$hotpatch"
+	[[ $(ask a) == "7 7" ]]
+	stop_victim
+}
