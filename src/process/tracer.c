@@ -295,8 +295,10 @@ struct sut_err *sut_tracer_stop(struct sut_tracer *tracer, uint64_t deadline, st
 
 	if (err)
 		return err;
+	uint64_t before = sut_now();
 	for (size_t i = 0; i < tracer->n_threads; i++)
 		sut_timeout_look(tracer, &tracer->threads[i]);
+	deadline += sut_now() - before; // the stop has not begun yet
 	tracer->is_hurried = true;
 	hurry(true);
 	struct sut_stop stop = { .begin = sut_now() };

@@ -42,3 +42,15 @@ teardown() {
 @test "a program that is killed at every fifth step of apply is gone, and said to be" {
 	sweep_victim 5
 }
+
+@test "apply whose worker alone is killed, at every 17th step, says so and is completed" {
+	sweep_part worker 17 '7|43'
+}
+
+@test "apply whose parent alone is killed, at every 17th step, is completed by the worker" {
+	sweep_part parent 17 43
+}
+
+@test "apply is killed, at every 29th step, and what repairs it, at every 19th: the third completes" {
+	sweep_twice 29 19
+}

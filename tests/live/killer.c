@@ -8,12 +8,15 @@
  * the command ended before; N is how many such calls it made. No hook in the
  * product is needed for this: every point between two changes is reached.
  *
- * With $VICTIM set, process $VICTIM is killed then instead, and the command runs on.
+ * With $VICTIM set, process $VICTIM is killed then instead, and the command runs on. With
+ * $WHOM, only one process of the command is: "worker", the one that was about to make
+ * the call, or "parent", the one that was started first.
  */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/user.h>
@@ -64,6 +67,18 @@ static int kill_all(void)
 	return 0;
 }
 
+// Kill whom we are to kill; false when that was the whole command.
+static int kill_one(pid_t caller, pid_t first)
+{
+	const char *victim = getenv("VICTIM"), *whom = getenv("WHOM");
+
+	if (victim)
+		kill(atoi(victim), SIGKILL);
+	else if (whom)
+		kill(strcmp(whom, "parent") == 0 ? first : caller, SIGKILL);
+	return victim || whom;
+}
+
 static pid_t start(char **argv)
 {
 	pid_t pid = fork();
@@ -106,11 +121,9 @@ int main(int argc, char **argv)
 		int sig = WSTOPSIG(status), event = status >> 16;
 		if (sig == (SIGTRAP | 0x80)) {
 			w->is_inside = !w->is_inside;
-			if (w->is_inside && is_change(pid) && ++n == step) {
-				if (!getenv("VICTIM"))
-					return kill_all();
-				kill(atoi(getenv("VICTIM")), SIGKILL);
-			}
+			if (w->is_inside && is_change(pid) && ++n == step &&
+			    !kill_one(pid, first))
+				return kill_all();
 		}
 		ptrace(PTRACE_SYSCALL, pid, NULL,
 		       (long)(event || sig == (SIGTRAP | 0x80) ? 0 : sig));

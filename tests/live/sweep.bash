@@ -129,3 +129,62 @@ sweep_replace_then_back() {
 	after() { apply_and_revert "$first" 43; }
 	sweep "$1" "$suture" apply "$second"
 }
+
+# usage: sweep_part WHOM STRIDE ANSWER
+# At each STRIDE-th step of apply, only the worker or only its parent is killed. Then the
+# victim must answer as ANSWER says, the rest of the command end, and apply complete.
+sweep_part() {
+	local step result
+	for ((step = 1; step < 1000; step += $2)); do
+		start_victim live-steady 4
+		result=$(WHOM=$1 timeout 60 "$built/live-killer" "$step" "$suture" apply --json \
+			--pid "$pid" "$first")
+		[[ $(ask a) =~ ^($3)$ ]] || {
+			echo "step $step: answers $(ask a)"
+			return 1
+		}
+		((${result##* } >= step)) || break
+		[[ $1 == parent || ($result == *"ended 5 "* &&
+			$result == *"the worker was ended by signal 9"*) ]] || {
+			echo "step $step: $result"
+			return 1
+		}
+		apply_and_revert "$first" 43 >"$BATS_TEST_TMPDIR/after" && unharmed 4 || {
+			echo "step $step: afterwards"
+			cat "$BATS_TEST_TMPDIR/after"
+			return 1
+		}
+		stop_victim
+	done
+	kill_victim
+	pid=
+	[[ $result == *"ended 0 "* ]]
+	((step >= 10))
+}
+
+# usage: sweep_twice STRIDE STRIDE
+# Apply is killed, then the apply or the revert that is to repair that, too.
+sweep_twice() {
+	local step next command result
+	for ((step = 1; step < 1000; step += $1)); do
+		for ((next = 1; next < 1000; next += $2)); do
+			start_victim live-steady 4
+			result=$("$built/live-killer" "$step" "$suture" apply --pid "$pid" "$first")
+			command=$(((step + next) % 2))
+			[[ $command == 0 ]] && command=apply || command=revert
+			repair=$("$built/live-killer" "$next" "$suture" "$command" --pid "$pid" \
+				"$first" 2>&1)
+			[[ $(ask a) =~ ^(7|43)$ ]] && apply_and_revert "$first" 43 \
+				>"$BATS_TEST_TMPDIR/after" && unharmed 8 || {
+				echo "steps $step and $next of $command:"
+				cat "$BATS_TEST_TMPDIR/after"
+				return 1
+			}
+			stop_victim
+			[[ $repair == *killed ]] || break
+		done
+		[[ $result == *killed ]] || break
+	done
+	[[ $result == *"ended 0 "* ]]
+	((step >= 10))
+}

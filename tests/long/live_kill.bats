@@ -42,3 +42,15 @@ teardown() {
 @test "a program that is killed at every step of apply is gone, and said to be" {
 	sweep_victim 1
 }
+
+@test "apply whose worker alone is killed, at every step, says so and is completed" {
+	sweep_part worker 1 '7|43'
+}
+
+@test "apply whose parent alone is killed, at every step, is completed by the worker" {
+	sweep_part parent 1 43
+}
+
+@test "apply is killed, at every 5th step, and what repairs it, at every 7th: the third completes" {
+	sweep_twice 5 7
+}
