@@ -46,7 +46,9 @@ static struct sut_err *look_at(pid_t pid, sut_find_fn check, void *context, stru
 	}
 	if (err) {
 		found->n_hidden += err->code == SUT_E_DENIED;
-		bool is_ours = err->code == SUT_E_NOMEM;
+		// Never "no process maps it" because we ran out of something.
+		bool is_ours = err->code == SUT_E_NOMEM || err->os_errno == EMFILE ||
+			       err->os_errno == ENFILE;
 		if (is_ours)
 			return err;
 		sut_err_free(err);
@@ -62,10 +64,12 @@ static int by_number(const void *a, const void *b)
 struct sut_err *sut_find(sut_find_fn check, void *context, struct sut_found *ret)
 {
 	struct sut_found found = { 0 };
-	struct sut_err *err = NULL;
+	struct sut_err *err = sut_process_check_proc();
 	const struct dirent *entry;
-	DIR *proc = opendir("/proc");
 
+	if (err)
+		return err;
+	DIR *proc = opendir("/proc");
 	if (!proc)
 		return sut_err_os(errno, "/proc");
 	while (!err && (entry = readdir(proc))) {

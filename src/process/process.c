@@ -94,11 +94,29 @@ static void read_comm(struct sut_process *process)
 			*c = '?';
 }
 
+struct sut_err *sut_process_check_proc(void)
+{
+	char text[32];
+	ssize_t size = readlink("/proc/self", text, sizeof(text) - 1);
+
+	if (size < 0)
+		return sut_err(SUT_E_UNSUPPORTED, "/proc is not mounted, or not for this process");
+	text[size] = 0;
+	if (atoi(text) != getpid())
+		return sut_err(SUT_E_UNSUPPORTED,
+			       "/proc belongs to another PID namespace than this program; mount "
+			       "one of its own, or run it where /proc is from");
+	return NULL;
+}
+
 struct sut_err *sut_process_open(pid_t pid, struct sut_process *ret)
 {
 	char path[32];
 	struct sut_process process = { .pid = pid, .tid = pid, .memory = -1 };
+	struct sut_err *err = sut_process_check_proc();
 
+	if (err)
+		return err;
 	snprintf(path, sizeof(path), "/proc/%d", pid);
 	process.dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (process.dir < 0)
@@ -106,7 +124,7 @@ struct sut_err *sut_process_open(pid_t pid, struct sut_process *ret)
 	// /proc/TID can be opened for any thread; only a leader has a process.
 	process.thread = open_thread(process.dir, pid);
 	if (process.thread < 0) {
-		struct sut_err *err = proc_error(pid, "threads");
+		err = proc_error(pid, "threads");
 		close(process.dir);
 		return err;
 	}

@@ -43,6 +43,10 @@ struct sut_process_facts {
 	bool has_shadow_stack; /**< CET shadow stacks are on for the thread. */
 };
 
+/** Does /proc show processes under the pids by which we can trace them? SUT_E_UNSUPPORTED
+ *  when it was mounted in another PID namespace, where pids are other processes'. */
+sut_check struct sut_err *sut_process_check_proc(void);
+
 /** Open process @p pid. A process that is not there is SUT_E_GONE. */
 sut_check struct sut_err *sut_process_open(pid_t pid, struct sut_process *ret);
 void sut_process_close(struct sut_process *process);

@@ -163,6 +163,16 @@ apply_with() {
 	echo refused
 }
 
+@test "a tool that may open few files does not overlook a process for it" {
+	start_victim live-tight
+	for n in {6..16}; do
+		run prlimit --nofile=$n "$suture" apply --dry-run --json "$hotpatch"
+		[[ $status != 6 ]] # "no process maps the build"
+	done
+	[[ $status == 0 && $(row outcome <<<"$output") == ready ]]
+	stop_victim
+}
+
 @test "a tool that may open few files says so" {
 	start_victim live-tight
 	outcomes=
