@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "engine/apply.h"
 #include "live/imports.h"
+#include "live/life.h"
 #include "live/trace.h"
 #include "patch/patch.h"
 #include "process/borrow.h"
@@ -76,7 +77,17 @@ static bool is_module_ready(const struct look *look, const struct sut_patch *pat
 	       (!sut_imports_exist(patch) || is_relocated(look, module));
 }
 
-static bool is_standing(const struct look *look, const struct sut_patch *patch,
+// A library that was closed and opened again is the original, whatever its trace says.
+static bool is_alive(struct look *look, const struct sut_trace *trace)
+{
+	enum sut_life life;
+	struct sut_err *err = sut_life_find(&look->now, trace, &life);
+
+	sut_err_free(err);
+	return !err && life == SUT_LIFE_SAME;
+}
+
+static bool is_standing(struct look *look, const struct sut_patch *patch,
 			const struct sut_module *module)
 {
 	for (size_t i = 0; i < look->traces.n; i++) {
@@ -85,7 +96,7 @@ static bool is_standing(const struct look *look, const struct sut_patch *patch,
 			memcmp(trace->digest.bytes, patch->digest.bytes, SUT_SHA256_SIZE) == 0;
 		if (trace->base == module->base && trace->state == SUT_TRACE_APPLIED &&
 		    sut_build_id_equal(&trace->build_id, &module->build_id) &&
-		    (is_same || look->takes_any))
+		    (is_same || look->takes_any) && is_alive(look, trace))
 			return true;
 	}
 	return false;
@@ -99,7 +110,7 @@ static bool is_for(const struct sut_patch *patch, const struct sut_module *modul
 	       sut_build_id_equal(&id, &module->build_id);
 }
 
-static enum sut_readiness judge(const struct sut_apply *apply, const struct look *look)
+static enum sut_readiness judge(const struct sut_apply *apply, struct look *look)
 {
 	enum sut_readiness all = SUT_READY_NOTHING;
 

@@ -27,6 +27,7 @@ setup() {
 }
 
 teardown() {
+	[[ -z ${watcher:-} ]] || kill_watch
 	kill_victim
 }
 
@@ -108,5 +109,18 @@ start_patched() {
 	[[ $(json '.processes[].outcome' <"$d/out" | grep -cxE 'patched|already|refused|busy') == 40 ]]
 	run -0 ask e
 	[[ $output =~ ^"old "[1-9][0-9]*" new "[0-9]+" other "[1-9][0-9]*" wrong 0"$ ]]
+	stop_victim
+}
+
+@test "a watcher patches a library each time that it is opened, before anything of it is called" {
+	load ../lib/watch
+	start_watch --file "$d/library.so" "$hotpatch"
+	start_victim live-reload "$d/library.so" "$d/other.so"
+	for _ in 1 2 3 4 5; do
+		[[ $(ask o) == ok ]]
+		[[ $(ask a) == 43 && $(ask a) == 143 ]]
+		[[ $(ask c) == ok ]]
+	done
+	stop_watch
 	stop_victim
 }
