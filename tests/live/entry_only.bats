@@ -234,3 +234,43 @@ make_entry() {
 	run -2 "$suture" revert --entry-only name
 	run -2 "$suture" status --entry-only
 }
+
+checked='int answer(int x, struct item *item) { if (item->d > 5) return -1; item->a = helper(x) + bias; return item->a + 36; }'
+
+@test "killed at any step, it never leaves old code in use that the next apply does not see" {
+	local step result n_killed=0
+	make_program "$old" "$checked"
+	for ((step = 1; step < 400; step += 7)); do
+		start_victim old
+		result=$("$victims/live-killer" "$step" "$suture" apply --entry-only --pid "$pid" "$hotpatch" | tail -n 1)
+		run -5 "$suture" apply --pid "$pid" --timeout 0 --json "$hotpatch"
+		[[ $(row outcome <<<"$output") == busy ]] || {
+			echo "step $step: $output"
+			return 1
+		}
+		[[ $(ask r) == 2 ]]
+		run -0 "$suture" apply --pid "$pid" --json "$hotpatch"
+		[[ $(ask a) == 43 && $(status_of) == "applied false" ]]
+		stop_victim
+		[[ $result == killed ]] || break
+		n_killed=$((n_killed + 1))
+	done
+	[[ $result == "ended 0 "* && $n_killed -ge 2 ]]
+}
+
+@test "a later hotpatch waits for the old code that is still in use, and for the earlier one's" {
+	make_program "$old" "$checked"
+	printf 'extern int helper(int);\nint answer(int x, int *item) { return *item = helper(x) + 93; }\n' >"$d/later.c"
+	cc -O2 -fPIC -c -o "$d/later.o" "$d/later.c"
+	"$compose" "$d/later" "$d/old" "$d/later.o" answer
+	start_victim old
+	"$suture" apply --pid "$pid" --entry-only "$hotpatch"
+	run -5 "$suture" apply --pid "$pid" --timeout 0.1 --json "$d/later"
+	[[ $(row reason <<<"$output") == *"will return into answer"* ]]
+	[[ $(ask a) == 43 && $(status_of) == "applied true" && $(ask r) == 2 ]]
+	run -0 "$suture" apply --pid "$pid" --json "$d/later"
+	[[ $(ask a) == 99 ]]
+	[[ $("$suture" status --pid "$pid" --json |
+		json '[.processes[0].hotpatches[] | "\(.state) \(.entry_only)"] | sort | join(", ")') == "applied false, reverted false" ]]
+	stop_victim
+}

@@ -144,3 +144,23 @@ never_busy() {
 	[[ $(row 'blocker.frames[].name' <<<"$output") == *answer* ]]
 	stop_victim
 }
+
+@test "the builder knows a function's cold part: a thread in it is busy" {
+	source=$BATS_TEST_DIRNAME/frames.c
+	sed '/^__attribute__((noinline)) int answer_cold/,/^}/s/return x + bias/return x + bias + 36/' \
+		"$source" >"$BATS_TEST_TMPDIR/new.c"
+	built=$BATS_TEST_TMPDIR hotpatch=$BATS_TEST_TMPDIR/hotpatch
+	cc -O2 -Wl,--build-id -o "$built/old" "$source" -pthread
+	cc -O2 -Wl,--build-id -o "$built/new" "$built/new.c" -pthread
+	strip "$built/old" "$built/new"
+	run -0 "$suture" build -o "$hotpatch" "$built/old" "$built/new"
+	[[ $("$suture" show --json "$hotpatch" | json '.functions | length') == 1 ]]
+	for mode in cold spinning; do
+		start_victim old "$mode"
+		run -5 "$suture" apply --pid "$pid" --timeout 0.1 --json "$hotpatch"
+		[[ $(row outcome <<<"$output") == busy ]]
+		[[ $(ask r) == ok ]]
+		run -0 "$suture" apply --pid "$pid" "$hotpatch"
+		stop_victim
+	done
+}
