@@ -13,6 +13,7 @@
 #include "live/register.h"
 #include "live/switch.h"
 #include "patch/patch.h"
+#include "process/cgroup.h"
 #include "process/find.h"
 
 struct sut_err *sut_apply_check(const struct sut_apply *apply)
@@ -200,14 +201,27 @@ static bool has_placed(const struct work *work)
 	return false;
 }
 
+// What the payloads take, and the pages of code that will be copied, and some more.
+static struct sut_err *check_room(const struct work *work)
+{
+	static const uint64_t some = 64 * 1024;
+	uint64_t size = some;
+
+	for (size_t i = 0; i < work->n_plans; i++)
+		if (needs_place(&work->plans[i]))
+			size += sut_layout_size(&work->plans[i].layout) +
+				work->plans[i].patch->n_functions * UINT64_C(4096);
+	return sut_cgroup_check_room(&work->target.now.process, size);
+}
+
 // Everything is computed while the target runs; a thread is borrowed only for what
 // only it can do. A place that somebody takes in between is chosen again.
 static struct sut_err *place(struct work *work)
 {
 	size_t n_resolvers, n = count_to_place(work, &n_resolvers);
-	struct sut_err *err = NULL;
+	struct sut_err *err = n ? check_room(work) : NULL;
 
-	if (n_resolvers)
+	if (!err && n_resolvers)
 		err = sut_target_borrow(&work->target, resolve_all, work);
 	for (int tries = 0; n && tries < 5; tries++) {
 		if (!err)

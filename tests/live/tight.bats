@@ -90,11 +90,42 @@ refused() {
 	refused "may not map .*Resource temporarily unavailable"
 }
 
+# A hotpatch with 4 MiB of initialised memory.
+make_big() {
+	cat >"$BATS_TEST_TMPDIR/big.c" <<-'END'
+		int answer(int x);
+		static volatile unsigned char table[4 << 20] = { 1, 2, 3, [4000000] = 3 };
+		int answer(int x) { return x + 34 + table[2]; }
+	END
+	cc -O2 -fPIC -c -o "$BATS_TEST_TMPDIR/big.o" "$BATS_TEST_TMPDIR/big.c"
+	hotpatch=$BATS_TEST_TMPDIR/big.hotpatch
+	"$built/live-compose" "$hotpatch" "$built/live-tight" "$BATS_TEST_TMPDIR/big.o" answer
+}
+
+@test "a memory control group that is too small for the code: not killed, but refused" {
+	make_big
+	start_victim live-tight
+	local file=memory.limit_in_bytes
+	[[ -d /sys/fs/cgroup/memory ]] || file=memory.max
+	limit_group $file 1M
+	cp "/proc/$pid/maps" "$BATS_TEST_TMPDIR/before"
+	run -5 "$suture" apply --pid "$pid" --json "$hotpatch"
+	[[ $(row outcome <<<"$output") == refused ]]
+	[[ $(row reason <<<"$output") == *"control group /suture-test-"*" has no room for "* ]]
+	diff "$BATS_TEST_TMPDIR/before" "/proc/$pid/maps"
+	[[ $(ask a) == 7 ]]
+	echo 16M >"$group/$file"
+	run -0 "$suture" apply --pid "$pid" "$hotpatch"
+	[[ $(ask a) == 43 ]]
+	leave_group
+	stop_victim
+}
+
 # A group of the victim alone, with limit $2 in its file $1; /sys/fs/cgroup may be of
 # either version.
 limit_group() {
 	local root=/sys/fs/cgroup
-	[[ -d $root/${1%%.*} ]] && root=$root/${1%%.*}
+	[[ ! -d $root/${1%%.*} ]] || root=$root/${1%%.*}
 	group=$root/suture-test-$$-$BATS_TEST_NUMBER
 	mkdir "$group"
 	[[ -e $group/$1 ]]
