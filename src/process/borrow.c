@@ -369,9 +369,10 @@ static bool return_to_trap(struct sut_borrow *b)
 	uint64_t deadline = sut_now() + patience;
 	int stop = 0;
 
-	if (ptrace(PTRACE_INTERRUPT, b->thread->tid, NULL, NULL) < 0)
-		return false;
 	while (stop >> 8 != PTRACE_EVENT_STOP) {
+		// Any other stop takes it off again.
+		if (ptrace(PTRACE_INTERRUPT, b->thread->tid, NULL, NULL) < 0)
+			return false;
 		ptrace(PTRACE_CONT, b->thread->tid, NULL, NULL);
 		struct sut_err *err = wait_stop(b, deadline, &stop);
 		if (err) {

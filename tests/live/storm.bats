@@ -120,6 +120,28 @@ survives() {
 	survives alarm
 }
 
+@test "a process that job control stops and continues all the time" {
+	start_victim live-storm
+	(
+		exec >/dev/null 3>&-
+		while kill -STOP "$pid"; do
+			kill -CONT "$pid"
+		done 2>/dev/null
+	) &
+	stops=$!
+	for _ in {1..15}; do
+		run -0 "$suture" apply --pid "$pid" --json "$hotpatch"
+		[[ $(row outcome <<<"$output") == patched ]]
+		run -0 "$suture" revert --pid "$pid" --json "$hotpatch"
+		[[ $(row outcome <<<"$output") == reverted ]]
+	done
+	kill "$stops"
+	wait "$stops" || true
+	kill -CONT "$pid"
+	[[ $(ask c) == *" wrong 0" ]]
+	stop_victim
+}
+
 @test "a program that executes itself anew all the time" {
 	start_victim live-storm exec
 	for _ in {1..30}; do
