@@ -45,11 +45,12 @@ static struct sut_err *check_alike(const struct sut_judgement *j, size_t n_alike
 
 	if (share >= least_alike)
 		return NULL;
-	return sut_reasons_add(reasons, SUT_SEVERITY_REFUSAL, "too-different", NULL,
-			       "only %.0f%% of the old functions are in the new build, where %.0f%% "
-			       "are needed to trust the comparison: another compiler or another "
-			       "source; install the update and restart",
-			       100 * share, 100 * least_alike);
+	return sut_reasons_add(
+		reasons, SUT_SEVERITY_REFUSAL, "too-different", NULL,
+		"only %.0f%% of the old functions are in the new build, where %.0f%% "
+		"are needed to trust the comparison: another compiler or another "
+		"source; install the update and restart",
+		100 * share, 100 * least_alike);
 }
 
 const char *sut_unit_name(const struct sut_program *p, uint32_t u, char *buffer, size_t size)

@@ -46,5 +46,5 @@ sut_check struct sut_err *sut_match_pointers(struct sut_pair *pair, size_t *n_ad
 
 /** How alike two bodies are: 0 to 1, by runs of four instructions. */
 sut_check struct sut_err *sut_match_similarity(const struct sut_pair *pair,
-					       const struct sut_frag *a,
-					       const struct sut_frag *b, double *ret);
+					       const struct sut_frag *a, const struct sut_frag *b,
+					       double *ret);

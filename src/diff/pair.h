@@ -39,8 +39,8 @@ struct sut_map {
 /** Owns its arrays; borrows both programs. */
 struct sut_pair {
 	const struct sut_program *old, *new;
-	uint32_t *to_new; /**< By old fragment: new fragment or SUT_NO_MATCH. */
-	uint32_t *to_old; /**< By new fragment: old fragment or SUT_NO_MATCH. */
+	uint32_t *to_new;        /**< By old fragment: new fragment or SUT_NO_MATCH. */
+	uint32_t *to_old;        /**< By new fragment: old fragment or SUT_NO_MATCH. */
 	struct sut_map forward;  /**< Data, old → new. */
 	struct sut_map backward; /**< Data, new → old. */
 	/** The same by the votes of bodies that changed, where their instructions
@@ -50,8 +50,7 @@ struct sut_pair {
 
 /** Match @p old and @p new, which must outlive @p ret. */
 sut_check struct sut_err *sut_pair_init(const struct sut_program *old,
-					const struct sut_program *new,
-					struct sut_pair *ret);
+					const struct sut_program *new, struct sut_pair *ret);
 void sut_pair_deinit(struct sut_pair *pair);
 
 /** Are the bytes of both the same, but for the fields of references, and stand
@@ -63,14 +62,13 @@ bool sut_pair_same_body(const struct sut_pair *pair, const struct sut_frag *a,
 const struct sut_map_entry *sut_map_find(const struct sut_map *map, uint64_t vaddr);
 
 enum sut_map_quality {
-	SUT_MAP_NONE,     /**< Not known. */
-	SUT_MAP_BETWEEN,  /**< The neighbours on both sides moved alike. */
-	SUT_MAP_EXACT,    /**< Voted for. */
+	SUT_MAP_NONE,    /**< Not known. */
+	SUT_MAP_BETWEEN, /**< The neighbours on both sides moved alike. */
+	SUT_MAP_EXACT,   /**< Voted for. */
 };
 
 /** Where @p vaddr went; @p ret is set unless the answer is SUT_MAP_NONE. */
-enum sut_map_quality sut_map_look_up(const struct sut_map *map, uint64_t vaddr,
-				     uint64_t *ret);
+enum sut_map_quality sut_map_look_up(const struct sut_map *map, uint64_t vaddr, uint64_t *ret);
 
 /** Entry @p at of a map's array whose `from` is the last one at or below
  *  @p vaddr; n_entries when there is none. */

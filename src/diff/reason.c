@@ -23,8 +23,8 @@ struct sut_err *sut_reasons_add(struct sut_reasons *reasons, enum sut_severity s
 {
 	struct sut_reason reason = { .severity = severity, .code = code };
 	va_list args;
-	struct sut_err *err = sut_array_grow(&reasons->list, reasons->n, &reasons->capacity,
-					     sizeof(reason));
+	struct sut_err *err =
+		sut_array_grow(&reasons->list, reasons->n, &reasons->capacity, sizeof(reason));
 
 	if (err)
 		return err;
@@ -53,8 +53,7 @@ bool sut_reasons_refuse(const struct sut_reasons *reasons)
 bool sut_reasons_wait(const struct sut_reasons *reasons)
 {
 	for (size_t i = 0; i < reasons->n; i++)
-		if (reasons->list[i].severity == SUT_SEVERITY_SIGN &&
-		    !reasons->list[i].accepted)
+		if (reasons->list[i].severity == SUT_SEVERITY_SIGN && !reasons->list[i].accepted)
 			return true;
 	return false;
 }

@@ -38,10 +38,9 @@ struct sut_reasons {
 void sut_reasons_deinit(struct sut_reasons *reasons);
 
 /** Append a reason; @p function is copied, NULL is "". */
-sut_check struct sut_err *sut_reasons_add(struct sut_reasons *reasons,
-					  enum sut_severity severity, const char *code,
-					  const char *function, const char *fmt, ...)
-	__attribute__((format(printf, 5, 6)));
+sut_check struct sut_err *sut_reasons_add(struct sut_reasons *reasons, enum sut_severity severity,
+					  const char *code, const char *function, const char *fmt,
+					  ...) __attribute__((format(printf, 5, 6)));
 
 /** Is there a refusal among them? */
 bool sut_reasons_refuse(const struct sut_reasons *reasons);

@@ -30,6 +30,9 @@ struct sut_evidence {
 /** Structures: shifted displacements, moved bits, grown allocations; constants. */
 sut_check struct sut_err *sut_signs_layout(const struct sut_evidence *e);
 
+/** Values: tables of changed old unit @p u in which entries moved. */
+sut_check struct sut_err *sut_signs_values(const struct sut_evidence *e, uint32_t u);
+
 /** Data: initialised variables and tables that differ; the thread-local layout. */
 sut_check struct sut_err *sut_signs_data(const struct sut_evidence *e);
 

@@ -358,8 +358,11 @@ struct sut_err *sut_signs_layout(const struct sut_evidence *e)
 			err = find_stride(e, u);
 		if (!err)
 			err = find_allocations(e, u);
+		before = e->reasons->n;
 		if (!err)
 			err = find_constants(e, u);
+		if (!err && e->reasons->n == before)
+			err = sut_signs_values(e, u);
 	}
 	return err ? err : find_static_growth(e);
 }

@@ -50,8 +50,7 @@ static size_t count_common(const uint32_t *a, size_t n_a, const uint32_t *b, siz
 	return common;
 }
 
-struct sut_err *sut_match_similarity(const struct sut_pair *pair,
-				     const struct sut_frag *a,
+struct sut_err *sut_match_similarity(const struct sut_pair *pair, const struct sut_frag *a,
 				     const struct sut_frag *b, double *ret)
 {
 	size_t least = a->n_insns < b->n_insns ? a->n_insns : b->n_insns;

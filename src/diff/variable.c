@@ -246,12 +246,42 @@ static bool has_same_old(const struct sut_pair *pair, uint64_t vaddr, uint32_t a
 	return true;
 }
 
+// Up to the next address that anything refers to, within the section.
+static uint64_t room_of(const struct sut_program *p, uint64_t vaddr, uint64_t *next)
+{
+	const struct sut_section *s = sut_image_section_at(p->image, vaddr);
+	uint64_t end = s ? s->vaddr + s->size : vaddr;
+
+	*next = sut_program_next_target(p, vaddr);
+	if (*next > end)
+		*next = end;
+	return *next - vaddr;
+}
+
+// Is there more room in the new image than the next object's alignment explains? Then
+// the object has grown, and in the old image its end is another's beginning.
+static bool has_grown(const struct sut_pair *pair, uint64_t vaddr, uint64_t old)
+{
+	/** What compilers align to, at most. */
+	static const uint64_t most = 64;
+	uint64_t old_next, new_next, align = 1;
+	uint64_t room = room_of(pair->old, old, &old_next);
+
+	if (room_of(pair->new, vaddr, &new_next) <= room)
+		return false;
+	while (align < most && !(old_next % (2 * align)) && !(new_next % (2 * align)))
+		align *= 2;
+	return new_next > ((vaddr + room + align - 1) & -align);
+}
+
 void sut_resolve_variable(const struct sut_pair *pair, uint64_t vaddr, uint32_t access,
 			  struct sut_link *ret)
 {
 	resolve_place(pair, vaddr, ret);
 	if (ret->kind == SUT_LINK_NONE)
 		return;
+	if (ret->kind == SUT_LINK_OLD && !access && has_grown(pair, vaddr, ret->value))
+		set_none(ret, "a variable that seems to have grown");
 	if (!access || (ret->kind == SUT_LINK_OLD && is_rigid(pair, vaddr, access, ret->value)))
 		return;
 	// A variable that became wider, or an access to several at once.

@@ -367,11 +367,40 @@ static struct sut_err *check_first_value(struct sut_composer *c, const struct su
 	return err ? err : sut_signs_variable(pair, c->reasons, site->link.value, site->vaddr);
 }
 
+// Is there a variable that the old version of new unit `n` used, and that has gone?
+static bool has_lost_variable(const struct sut_composer *c, uint32_t n)
+{
+	const struct sut_pair *pair = c->resolver->diff->pair;
+	uint32_t u = n == SUT_NO_MATCH ? n : c->resolver->diff->new_units[n];
+
+	if (u == SUT_NO_MATCH)
+		return false;
+	for (size_t m = 0; m < c->old->units[u].n_members; m++) {
+		const struct sut_frag *frag =
+			&c->old->frags[c->old->members[c->old->units[u].first_member + m]];
+		for (size_t i = 0; i < frag->n_refs; i++) {
+			uint64_t target = c->old->refs[frag->first_ref + i].target;
+			struct sut_place place;
+			sut_place_find(c->old, target, &place);
+			if ((place.kind == SUT_PLACE_DATA || place.kind == SUT_PLACE_BSS) &&
+			    !sut_map_find(&pair->forward, target) &&
+			    !sut_map_find(&pair->weak_forward, target))
+				return true;
+		}
+	}
+	return false;
+}
+
 struct sut_err *sut_composer_refer(struct sut_composer *c, struct sut_site site,
 				   struct sut_user user, const char *name)
 {
 	c->stats->n_references++;
 	sut_resolve(c->resolver, site.vaddr, user, &site.link);
+	if (site.link.kind == SUT_LINK_VARIABLE && has_lost_variable(c, user.unit))
+		site.link = (struct sut_link){
+			.why = "a variable that may be new, or one that the old function used "
+			       "in another place",
+		};
 	if (site.link.kind == SUT_LINK_NONE) {
 		c->stats->n_unresolved++;
 		return sut_reasons_add(

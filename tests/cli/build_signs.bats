@@ -162,3 +162,7 @@ judge_flavour() {
 @test "a wider load beside another line number is no cosmetic change" { judge width-beside-line; }
 @test "an exported function does not become one of another name" { judge export-renamed; }
 @test "a function to which pointers are stored does not become an unlike one" { judge lone-function-pointed-to; }
+@test "a renumbered enumeration that a jump table holds waits for review" { judge enum-in-jump-table; }
+@test "a grown array that unchanged code uses too is refused" { judge array-grown; }
+@test "a grown array of zeros that unchanged code uses too is refused" { judge array-grown-zeros; }
+@test "a grown read-only array of texts is read where it is new" { judge array-of-texts-grown; }

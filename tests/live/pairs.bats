@@ -100,3 +100,4 @@ live() {
 @test "a wider load beside another line number takes effect, and goes" { live width-beside-line; }
 @test "an exported function that is gone stays for those who call it" { live export-renamed; }
 @test "a function that is gone stays for those who hold its address" { live lone-function-pointed-to; }
+@test "a grown read-only array of texts takes effect, and goes" { live array-of-texts-grown; }
