@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "elf/image.h"
 #include "engine/apply.h"
 #include "engine/ready.h"
@@ -25,7 +26,9 @@ struct search {
 	const struct sut_scan *scan;
 	json_t *unpatched, *mapped, *named, *judged;
 	json_t *paths;      /**< Object: paths that a build has or should have. */
-	json_t *namespaces; /**< Object: mount namespaces that were looked into. */
+	json_t *namespaces; /**< Object: mount namespaces that were looked into, by what
+				 is mounted there. */
+	json_t *seen;       /**< Object: the same, without that, in this search. */
 	size_t n_hidden;
 };
 
@@ -190,6 +193,19 @@ static struct sut_err *find_processes(struct search *search)
 	return err;
 }
 
+// What is mounted there: something that is mounted later may hold a copy.
+static uint64_t hash_mounts(pid_t pid)
+{
+	_cleanup_(sut_file_deinit) struct sut_file file = { 0 };
+	char path[40];
+
+	snprintf(path, sizeof(path), "/proc/%d/mountinfo", pid);
+	struct sut_err *err = sut_file_read(path, &file);
+	uint64_t hash = err ? 0 : sut_hash(SUT_HASH_SEED, file.view.data, file.view.size);
+	sut_err_free(err);
+	return hash;
+}
+
 // The same paths in the mount namespace and root of process @p pid, unless somebody
 // else's were the same.
 static void look_below(struct search *search, pid_t pid)
@@ -206,6 +222,11 @@ static void look_below(struct search *search, pid_t pid)
 		return;
 	name[size] = 0;
 	snprintf(key, sizeof(key), "%s:%lx:%lx", name, (long)st.st_dev, (long)st.st_ino);
+	if (json_object_get(search->seen, key))
+		return;
+	json_object_set_new(search->seen, key, json_true());
+	size_t size_of_key = strlen(key);
+	snprintf(key + size_of_key, sizeof(key) - size_of_key, ":%lx", (long)hash_mounts(pid));
 	if (json_object_get(search->namespaces, key))
 		return;
 	json_object_set_new(search->namespaces, key, json_true());
@@ -239,6 +260,7 @@ json_t *sut_scan_work(void *context)
 		.judged = json_object(),
 		.paths = json_copy((json_t *)scan->paths),
 		.namespaces = json_object(),
+		.seen = json_object(),
 	};
 	struct sut_err *err = NULL;
 
@@ -260,5 +282,6 @@ json_t *sut_scan_work(void *context)
 			  "paths", search.paths, "namespaces", search.namespaces, "hidden",
 			  (json_int_t)search.n_hidden, "error", err ? err->msg : "");
 	sut_err_free(err);
+	json_decref(search.seen);
 	return answer;
 }

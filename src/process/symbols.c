@@ -41,6 +41,24 @@ static const struct sut_module *module_of(const struct sut_snapshot *snapshot, u
 	return NULL;
 }
 
+static struct sut_err *add_object(struct sut_snapshot *snapshot, const struct sut_module *module,
+				  struct namespace_list *list)
+{
+	struct sut_err *err =
+		sut_array_grow(&list->objects, list->n, &list->capacity, sizeof(*list->objects));
+
+	if (!err)
+		err = sut_dynamic_init(&snapshot->process, module, &list->objects[list->n]);
+	if (err)
+		return err;
+	// A library without a name of its own is needed by its file's.
+	struct sut_dynamic *d = &list->objects[list->n++];
+	const char *slash = strrchr(module->path, '/');
+	if (!d->soname && slash)
+		d->soname = strdup(slash + 1);
+	return NULL;
+}
+
 // Read the list that begins at struct link_map @p at.
 static struct sut_err *read_list(struct sut_snapshot *snapshot, uint64_t at,
 				 struct namespace_list *list)
@@ -56,14 +74,9 @@ static struct sut_err *read_list(struct sut_snapshot *snapshot, uint64_t at,
 		// The vdso is in the list, and nothing is ever found in it.
 		if (!module || !module->inode)
 			continue;
-		err = sut_array_grow(&list->objects, list->n, &list->capacity,
-				     sizeof(*list->objects));
-		if (!err)
-			err = sut_dynamic_init(&snapshot->process, module,
-					       &list->objects[list->n]);
+		err = add_object(snapshot, module, list);
 		if (err)
 			return err;
-		list->n++;
 	}
 	return NULL;
 }
@@ -74,35 +87,6 @@ static size_t index_of(const struct namespace_list *list, uint64_t dynamic)
 		if (list->objects[i].at == dynamic)
 			return i;
 	return SIZE_MAX;
-}
-
-// The program's DT_DEBUG points to the first namespace; version 2 of the
-// interface (glibc 2.35) links the others (dlmopen) behind it.
-static struct sut_err *find_list(struct sut_snapshot *snapshot, uint64_t debug,
-				 const struct sut_module *module, struct namespace_list *ret)
-{
-	for (int i = 0; debug && i < 64; i++) {
-		_cleanup_(namespace_deinit) struct namespace_list list = { 0 };
-		struct r_debug_extended_view {
-			struct r_debug base;
-			uint64_t next;
-		} r = { 0 };
-		struct sut_err *err = sut_process_peek(
-			&snapshot->process, (struct sut_addr){ debug }, &r, sizeof(r));
-		if (err)
-			return sut_err_wrap(err, "the dynamic linker's r_debug");
-		err = read_list(snapshot, (uintptr_t)r.base.r_map, &list);
-		if (err)
-			return err;
-		if (index_of(&list, module->dynamic) != SIZE_MAX) {
-			*ret = list;
-			list = (struct namespace_list){ 0 };
-			return NULL;
-		}
-		debug = r.base.r_version >= 2 ? r.next : 0;
-	}
-	return sut_err(SUT_E_UNSUPPORTED, "%s is not in the dynamic linker's list of modules",
-		       module->path);
 }
 
 static struct sut_err *find_debug(struct sut_snapshot *snapshot, uint64_t *ret)
@@ -157,6 +141,82 @@ static size_t number_needed(const struct namespace_list *list, size_t root, size
 		}
 	}
 	return next;
+}
+
+static struct sut_err *sort_as_needed(struct namespace_list *list, size_t *order)
+{
+	struct sut_dynamic *sorted = calloc(list->n + 1, sizeof(*sorted));
+	size_t next = sorted ? number_needed(list, 0, order, 0) : SIZE_MAX;
+
+	if (next == SIZE_MAX) {
+		free(sorted);
+		return sut_err_nomem();
+	}
+	for (size_t i = 0; i < list->n; i++)
+		sorted[order[i] == SIZE_MAX ? next++ : order[i]] = list->objects[i];
+	free(list->objects);
+	list->objects = sorted;
+	list->capacity = list->n + 1;
+	return NULL;
+}
+
+// musl publishes its list just before the constructors run, when everything has been
+// loaded and relocated. Until then this is how it will be: the program, what it needs,
+// what that needs, in this order, and behind them preloaded libraries.
+static struct sut_err *derive_list(struct sut_snapshot *snapshot, struct namespace_list *list)
+{
+	size_t program = 0;
+
+	for (size_t i = 0; i < snapshot->modules.n; i++) {
+		const struct sut_module *module = &snapshot->modules.items[i];
+		if (!module->inode || !module->dynamic)
+			continue;
+		struct sut_err *err = add_object(snapshot, module, list);
+		if (err)
+			return err;
+		if (list->objects[list->n - 1].debug)
+			program = list->n - 1;
+	}
+	if (list->n == 0)
+		return NULL;
+	struct sut_dynamic first = list->objects[program];
+	list->objects[program] = list->objects[0];
+	list->objects[0] = first;
+	_cleanup_free_ size_t *order = calloc(list->n, sizeof(*order));
+	for (size_t i = 0; order && i < list->n; i++)
+		order[i] = SIZE_MAX;
+	return order ? sort_as_needed(list, order) : sut_err_nomem();
+}
+
+// The program's DT_DEBUG points to the first namespace; version 2 of the
+// interface (glibc 2.35) links the others (dlmopen) behind it.
+static struct sut_err *find_list(struct sut_snapshot *snapshot, uint64_t debug,
+				 const struct sut_module *module, struct namespace_list *ret)
+{
+	for (int i = 0; debug && i < 64; i++) {
+		_cleanup_(namespace_deinit) struct namespace_list list = { 0 };
+		struct r_debug_extended_view {
+			struct r_debug base;
+			uint64_t next;
+		} r = { 0 };
+		struct sut_err *err = sut_process_peek(&snapshot->process,
+						       (struct sut_addr){ debug }, &r, sizeof(r));
+		if (err)
+			return sut_err_wrap(err, "the dynamic linker's r_debug");
+		err = r.base.r_version || r.base.r_map
+			      ? read_list(snapshot, (uintptr_t)r.base.r_map, &list)
+			      : derive_list(snapshot, &list);
+		if (err)
+			return err;
+		if (index_of(&list, module->dynamic) != SIZE_MAX) {
+			*ret = list;
+			list = (struct namespace_list){ 0 };
+			return NULL;
+		}
+		debug = r.base.r_version >= 2 ? r.next : 0;
+	}
+	return sut_err(SUT_E_UNSUPPORTED, "%s is not in the dynamic linker's list of modules",
+		       module->path);
 }
 
 // What was loaded at the start comes first in the list, in the order of the
@@ -245,8 +305,8 @@ void sut_scope_deinit(struct sut_scope *scope)
 	*scope = (struct sut_scope){ 0 };
 }
 
-struct sut_err *sut_scope_find(const struct sut_scope *scope, const char *name,
-			       const char *version, bool *found, struct sut_definition *ret)
+struct sut_err *sut_scope_find(const struct sut_scope *scope, const char *name, const char *version,
+			       bool *found, struct sut_definition *ret)
 {
 	struct sut_err *err = NULL;
 

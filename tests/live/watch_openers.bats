@@ -13,6 +13,7 @@ setup() {
 
 teardown() {
 	kill_watch
+	umount "$BATS_TEST_TMPDIR/upper" 2>/dev/null || true
 	[[ -z $open ]] || rm -r "$open"
 }
 
@@ -91,6 +92,17 @@ make_early() {
 	done
 }
 
+@test "a program of musl whose hotpatch needs new imports is patched before its constructors run" {
+	make_early musl-gcc -fPIE -pie
+	"$built/live-compose" "$BATS_TEST_TMPDIR/early.hotpatch" "$BATS_TEST_TMPDIR/early" \
+		"$BATS_TEST_TMPDIR/early-imports.o" answer
+	start_watch --file "$BATS_TEST_TMPDIR/early" "$BATS_TEST_TMPDIR/early.hotpatch"
+	run -0 start_many 20 4 "$BATS_TEST_TMPDIR/early"
+	[[ $output == "20 43 43" ]]
+	stop_watch
+	none_late
+}
+
 @test "a static program whose threads start before main is patched before them" {
 	cc -O2 -static -pthread -Wl,--build-id -o "$BATS_TEST_TMPDIR/runtime" "$source/runtime.c"
 	cc -O2 -fPIC -fno-builtin -c -o "$BATS_TEST_TMPDIR/fix.o" "$source/early_fix.c"
@@ -147,6 +159,7 @@ make_early() {
 
 @test "openers that are killed while they wait leave nothing behind" {
 	start_watch --file "$built/live-early" "$built/live-early-imports.hotpatch"
+	# shellcheck disable=SC2016 # expanded inside
 	seq 120 | timeout 60 xargs -P 8 -I%% sh -c 'i=%%
 		case $((i % 2)) in 0) set -- "$1" ;; 1) set -- cat "$1" ;; esac
 		timeout -s KILL "0.00$((i % 10))" "$@" || true' _ "$built/live-early" >/dev/null 2>&1 3>&-
@@ -158,7 +171,8 @@ make_early() {
 		[[ $(<"/proc/$watcher/task/$watcher/children") ]] || break
 		sleep 0.1
 	done
-	! readlink "/proc/$watcher/fd/"* | grep -F "$built/live-early"
+	run readlink "/proc/$watcher/fd/"*
+	[[ $output != *"$built/live-early"* ]]
 	stop_watch
 }
 
@@ -181,6 +195,7 @@ make_early() {
 	local i
 	start_watch --file "$built/liblive-early.so" "$built/live-early-lib-imports.hotpatch"
 	for i in {1..150}; do
+		# shellcheck disable=SC2217 # it is to have it open
 		sleep 30 <"$built/liblive-early.so" 3>&- &
 		sleepers[i]=$!
 	done
@@ -225,8 +240,8 @@ make_early() {
 	# shellcheck disable=SC2016 # expanded inside
 	run -0 timeout 60 unshare -m bash -c '
 		mount -t overlay none -o "lowerdir=$1/lower,upperdir=$1/upper/upper,workdir=$1/upper/work" "$1/merged" &&
-		sleep 1 && for i in 1 2 3 4 5; do "$1/merged/victim"; done' _ "$BATS_TEST_TMPDIR"
-	umount "$BATS_TEST_TMPDIR/upper"
+		for i in {1..100}; do sleep 0.1; ! grep -q "\"guarded\"" "$2" || break; done
+		for i in 1 2 3 4 5; do "$1/merged/victim"; done' _ "$BATS_TEST_TMPDIR" "$events"
 	echo "$output"
 	[[ $output == $'43 43\n43 43\n43 43\n43 43\n43 43' ]]
 	stop_watch
