@@ -68,8 +68,6 @@ static size_t find_place(const struct work *work, pid_t tid)
 // Follow the thread @p tid, which waits for the guard.
 static struct sut_err *take_opener(struct work *work, pid_t tid)
 {
-	// Less than the watcher's own patience with us.
-	static const uint64_t seize_limit = 1500000000; // ns
 	size_t at = find_place(work, tid);
 	struct sut_follow follow;
 
@@ -85,7 +83,7 @@ static struct sut_err *take_opener(struct work *work, pid_t tid)
 	}
 	struct sut_err *err = sut_follow_init(tid, &follow);
 	if (!err)
-		err = sut_follow_seize(&follow, sut_now() + seize_limit);
+		err = sut_follow_seize(&follow);
 	if (err)
 		return err;
 	work->threads[at] = follow;

@@ -69,17 +69,21 @@ static pid_t find_tracer(pid_t tid)
 	return line ? atoi(line + strlen("\nTracerPid:")) : 0;
 }
 
-// Another run of this program, which takes some milliseconds; one that is exiting has
-// no executable any more. Whoever debugs a program may take hours.
-static bool is_like_us(pid_t tracer)
+// For how long @p tracer is waited for. Another worker of our watcher has been told to
+// end. Another run of this program takes some milliseconds, unless it waits for us: a
+// second watcher does. Whoever debugs a program may take hours.
+static uint64_t wait_for(pid_t tracer)
 {
-	struct stat ours, theirs;
-	char path[32];
+	static const uint64_t patience = 1500000000, brief = 100000000; // ns
+	char text[4096], ours[32], theirs[32];
 
-	snprintf(path, sizeof(path), "/proc/%d/exe", tracer);
-	return stat("/proc/self/exe", &ours) == 0 &&
-	       (stat(path, &theirs) < 0 ||
-		(ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino));
+	read_file(tracer, "status", text, sizeof(text));
+	const char *line = strstr(text, "\nPPid:");
+	if (!line || atoi(line + strlen("\nPPid:")) == getppid())
+		return patience;
+	read_file(getpid(), "comm", ours, sizeof(ours));
+	read_file(tracer, "comm", theirs, sizeof(theirs));
+	return strcmp(ours, theirs) == 0 ? brief : 0;
 }
 
 static struct sut_err *refused(const struct sut_follow *follow, int os_errno, pid_t tracer)
@@ -92,9 +96,12 @@ static struct sut_err *refused(const struct sut_follow *follow, int os_errno, pi
 }
 
 // @p tracer is set when that fails because somebody else traces it.
-static int seize(const struct sut_follow *follow, uint64_t deadline, pid_t *tracer)
+static int seize(const struct sut_follow *follow, pid_t *tracer)
 {
 	static const struct timespec pause = { .tv_nsec = 500000 };
+	// Without a tracer: it has just been let go, or we lack the right.
+	static const uint64_t moment = 20000000; // ns
+	uint64_t begin = sut_now();
 
 	for (;;) {
 		if (ptrace(PTRACE_SEIZE, follow->tid, NULL, (long)SUT_TRACE_OPTIONS) == 0)
@@ -105,21 +112,20 @@ static int seize(const struct sut_follow *follow, uint64_t deadline, pid_t *trac
 		*tracer = find_tracer(follow->tid);
 		if (*tracer == gettid())
 			return 0;
-		// Without a tracer: it has just been let go, or we lack the right.
-		if ((*tracer && !is_like_us(*tracer)) || sut_now() >= deadline)
+		if (sut_now() - begin >= (*tracer ? wait_for(*tracer) : moment))
 			return os_errno;
 		nanosleep(&pause, NULL);
 	}
 }
 
-struct sut_err *sut_follow_seize(struct sut_follow *follow, uint64_t deadline)
+struct sut_err *sut_follow_seize(struct sut_follow *follow)
 {
 	const struct sched_param ordinary = { 0 };
 	cpu_set_t its_cpus, our_cpus;
 	bool has_its = sched_getaffinity(follow->tid, sizeof(its_cpus), &its_cpus) == 0;
 	bool has_ours = sched_getaffinity(0, sizeof(our_cpus), &our_cpus) == 0;
 	pid_t tracer = 0;
-	int os_errno = seize(follow, deadline, &tracer);
+	int os_errno = seize(follow, &tracer);
 
 	if (!os_errno && ptrace(PTRACE_INTERRUPT, follow->tid, NULL, NULL) < 0)
 		os_errno = errno;

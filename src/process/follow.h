@@ -54,12 +54,12 @@ enum sut_follow_event {
 /** Learn what thread @p tid waits for in the kernel. SUT_E_GONE when it has exited. */
 sut_check struct sut_err *sut_follow_init(pid_t tid, struct sut_follow *ret);
 
-/** Seize it, and have it stop at the exit of the call it is in. While another run of
- *  this program traces it, tries until @p deadline (sut_now() time); whoever else
- *  traces it is not waited for: SUT_E_BUSY. One that we trace already is taken as it
- *  is. On kernels whose execve holds a lock while it waits for the guard, this returns
- *  only when the new program is set up: see sut_follow_hasten(). */
-sut_check struct sut_err *sut_follow_seize(struct sut_follow *follow, uint64_t deadline);
+/** Seize it, and have it stop at the exit of the call it is in. Another run of this
+ *  program that traces it is waited for, a moment; whoever else does is not: SUT_E_BUSY.
+ *  One that we trace already is taken as it is. On kernels whose execve holds a lock
+ *  while it waits for the guard, this returns only when the new program is set up: see
+ *  sut_follow_hasten(). */
+sut_check struct sut_err *sut_follow_seize(struct sut_follow *follow);
 
 /** Let the stopped ones of the @p n threads go on. */
 void sut_follow_go(struct sut_follow *threads, size_t n);
