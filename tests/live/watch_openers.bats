@@ -188,7 +188,8 @@ make_early() {
 	[[ $(sort -u "$BATS_TEST_TMPDIR/sums") == "$sum" ]]
 	(($(wc -l <"$BATS_TEST_TMPDIR/sums") == 400))
 	stop_watch
-	none_late
+	# A loaded machine may let go a reader unfollowed.
+	[[ $(count_events late true) == 0 ]]
 }
 
 @test "readers that keep a guarded file open and sleep keep nobody waiting for long" {
