@@ -64,7 +64,7 @@ static struct sut_err *lock(struct sut_target *t, uint64_t deadline)
 struct sut_err *sut_target_open(pid_t pid, bool is_exclusive, uint64_t deadline,
 				struct sut_target *ret)
 {
-	*ret = (struct sut_target){ 0 };
+	*ret = (struct sut_target){ .deadline = deadline };
 	struct sut_err *err = sut_snapshot_open(pid, &ret->now);
 
 	if (err)
@@ -136,6 +136,19 @@ static struct sut_err *choose_thread(struct sut_target *t, struct sut_thread **r
 	return NULL;
 }
 
+// All threads may be where they cannot be stopped for a while, or get no processor.
+static struct sut_err *choose_in_time(struct sut_target *t, struct sut_thread **ret)
+{
+	for (;;) {
+		struct sut_err *err = choose_thread(t, ret);
+		if (!err || err->code != SUT_E_BUSY || sut_now() > t->deadline ||
+		    sut_worker_is_cancelled())
+			return err;
+		sut_err_free(err);
+		sut_tracer_attend(&t->tracer, sut_now() + 10 * millisecond, false);
+	}
+}
+
 struct sut_err *sut_target_borrow(struct sut_target *t, sut_borrowed_fn work, void *context)
 {
 	struct sut_gadgets gadgets;
@@ -148,7 +161,7 @@ struct sut_err *sut_target_borrow(struct sut_target *t, sut_borrowed_fn work, vo
 	if (err)
 		return err;
 	uint64_t begin = sut_now();
-	err = choose_thread(t, &thread);
+	err = choose_in_time(t, &thread);
 	if (!err)
 		err = sut_borrow_begin(&t->tracer, thread, &gadgets, &t->now.maps, &borrow);
 	if (!err) {

@@ -23,6 +23,7 @@ struct sut_target {
 	struct sut_snapshot now; /**< As it was when it was opened. */
 	struct sut_traces traces;
 	struct sut_tracer tracer;
+	uint64_t deadline;   /**< Until when to try what may work later, sut_now() time. */
 	uint64_t place_time; /**< For how long one thread was borrowed, ns. */
 };
 

@@ -165,3 +165,36 @@ never_busy() {
 		stop_victim
 	done
 }
+
+@test "a program whose only thread cannot be stopped for a second is patched after it" {
+	cat >"$BATS_TEST_TMPDIR/victim.c" <<-'END'
+		#include <stdio.h>
+		#include <unistd.h>
+		int bias = 1;
+		__attribute__((noinline)) int answer(int x) { return x + bias; }
+		int main(void)
+		{
+			puts("ready");
+			fflush(stdout);
+			if (vfork() == 0) {
+				usleep(1500000);
+				_exit(0);
+			}
+			for (int c; (c = getchar()) != 'q';) {
+				printf("%d\n", answer(6));
+				fflush(stdout);
+			}
+			return 0;
+		}
+	END
+	echo 'int answer(int x) { return x + 37; }' >"$BATS_TEST_TMPDIR/fix.c"
+	cc -O2 -Wl,--build-id -o "$BATS_TEST_TMPDIR/victim" "$BATS_TEST_TMPDIR/victim.c"
+	cc -O2 -fPIC -c -o "$BATS_TEST_TMPDIR/fix.o" "$BATS_TEST_TMPDIR/fix.c"
+	hotpatch=$BATS_TEST_TMPDIR/hotpatch
+	"$built/live-compose" "$hotpatch" "$BATS_TEST_TMPDIR/victim" "$BATS_TEST_TMPDIR/fix.o" answer
+	built=$BATS_TEST_TMPDIR start_victim victim
+	run -0 "$suture" apply --pid "$pid" --timeout 20 --json "$hotpatch"
+	[[ $(row outcome <<<"$output") == patched ]]
+	[[ $(ask a) == 43 ]]
+	stop_victim
+}
