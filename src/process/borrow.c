@@ -42,7 +42,9 @@ enum { STATE_OFF = 448, MAX_STATE = 16384, RED_ZONE = 128, SAFE_STACK = 64 * 102
 
 _Static_assert(sizeof(struct frame) <= STATE_OFF, "the extended state follows the frame");
 
-static const uint64_t patience = 1000000000; // ns, for a borrowed call to return
+// For a function to return, ns; and for the thread itself: on a machine with hundreds of
+// busy threads it may wait for seconds until it runs, and to leave it half-way is worse.
+static const uint64_t patience = 1000000000, long_patience = 10000000000;
 
 int sut_borrow_fitness(const struct sut_thread *thread, const struct sut_process *process,
 		       const struct sut_maps *maps)
@@ -281,7 +283,7 @@ struct sut_err *sut_borrow_syscall(struct sut_borrow *b, long nr, const uint64_t
 				   int64_t *ret)
 {
 	struct user_regs_struct regs = start_regs(b);
-	uint64_t deadline = sut_now() + patience;
+	uint64_t deadline = sut_now() + long_patience;
 	struct sut_err *err;
 
 	regs.rax = nr;
@@ -366,7 +368,7 @@ struct sut_err *sut_borrow_call(struct sut_borrow *b, struct sut_addr function,
 // which comes before the thread runs another instruction.
 static bool return_to_trap(struct sut_borrow *b)
 {
-	uint64_t deadline = sut_now() + patience;
+	uint64_t deadline = sut_now() + long_patience;
 	int stop = 0;
 
 	while (stop >> 8 != PTRACE_EVENT_STOP) {
