@@ -90,15 +90,15 @@ static struct sut_err *read_options(int argc, char **argv, struct request *r)
 		else if (option == OPT_ADVISORY)
 			r->advisories[r->options.n_advisories++] = optarg;
 		else if (option == OPT_ACCEPT)
-			err = read_acceptance(optarg,
-					      &r->acceptances[r->options.n_acceptances++]);
+			err = read_acceptance(optarg, &r->acceptances[r->options.n_acceptances++]);
 		if (err)
 			break;
 	}
 	if (err)
 		return err;
 	if (argc - optind != 2)
-		return sut_err(SUT_E_USAGE, "needs OLD and NEW, two ELF files or two .deb packages");
+		return sut_err(SUT_E_USAGE,
+			       "needs OLD and NEW, two ELF files or two .deb packages");
 	if (!r->out)
 		return sut_err(SUT_E_USAGE, "needs -o OUT: a file for two ELF files, a folder for "
 					    "two packages");
@@ -128,6 +128,28 @@ static struct sut_err *write_hotpatch(const struct request *r, const char *path,
 	return row->output ? sut_file_write(path, file) : sut_err_nomem();
 }
 
+static bool was_left(const struct sut_report *report, const char *name)
+{
+	for (size_t i = 0; i < report->n_rows; i++) {
+		const struct sut_reasons *reasons = &report->rows[i].build.reasons;
+		for (size_t k = 0; k < reasons->n; k++)
+			if (strcmp(reasons->list[k].code, "left") == 0 &&
+			    strcmp(reasons->list[k].function, name) == 0)
+				return true;
+	}
+	return false;
+}
+
+// Nothing is written when a name that was to be left is in none of the files.
+static struct sut_err *check_left(const struct request *r, const struct sut_report *report)
+{
+	for (size_t i = 0; i < r->options.n_left; i++)
+		if (!was_left(report, r->left[i]))
+			return sut_err(SUT_E_USAGE, "--leave %s: no such function is replaced",
+				       r->left[i]);
+	return NULL;
+}
+
 static struct sut_err *build_files(const struct request *r, const struct sut_file files[2],
 				   struct sut_report *report)
 {
@@ -142,7 +164,8 @@ static struct sut_err *build_files(const struct request *r, const struct sut_fil
 	if (err)
 		return err;
 	report->n_rows = 1;
-	return write_hotpatch(r, r->out, row);
+	err = check_left(r, report);
+	return err ? err : write_hotpatch(r, r->out, row);
 }
 
 static struct sut_err *make_folder(const char *path)
@@ -162,19 +185,28 @@ static struct sut_err *build_pair(const struct request *r, const struct sut_deb 
 	const struct sut_deb_file *files[2] = { pair->old, pair->new };
 	struct sut_report_row *row = &report->rows[report->n_rows];
 	struct sut_build_side sides[2];
-	_cleanup_free_ char *path = NULL;
 
 	for (size_t i = 0; i < 2; i++)
-		sides[i] = (struct sut_build_side){ files[i]->path, files[i]->bytes,
-						    debs[i].package, debs[i].version,
-						    debs[i].architecture };
+		sides[i] =
+			(struct sut_build_side){ files[i]->path, files[i]->bytes, debs[i].package,
+						 debs[i].version, debs[i].architecture };
 	struct sut_err *err = sut_build(&sides[0], &sides[1], &r->options, &row->build);
-	if (err)
-		return err;
-	report->n_rows++;
-	if (asprintf(&path, "%s/%s.hotpatch", r->out, row->build.name) < 0)
-		return sut_err_nomem();
-	return write_hotpatch(r, path, row);
+	if (!err)
+		report->n_rows++;
+	return err;
+}
+
+static struct sut_err *write_all(const struct request *r, struct sut_report *report)
+{
+	struct sut_err *err = check_left(r, report);
+
+	for (size_t i = 0; i < report->n_rows && !err; i++) {
+		_cleanup_free_ char *path = NULL;
+		if (asprintf(&path, "%s/%s.hotpatch", r->out, report->rows[i].build.name) < 0)
+			return sut_err_nomem();
+		err = write_hotpatch(r, path, &report->rows[i]);
+	}
+	return err;
 }
 
 static struct sut_err *check_packages(const struct request *r, const struct sut_deb debs[2])
@@ -211,7 +243,7 @@ static struct sut_err *build_all(const struct request *r, const struct sut_deb d
 			err = build_pair(r, debs, pair, report);
 		sut_report_progress(report, i + 1, pairing.n_pairs);
 	}
-	return err;
+	return err ? err : write_all(r, report);
 }
 
 static void deb_pair_deinit(struct sut_deb (*debs)[2])
@@ -257,8 +289,8 @@ static struct sut_err *build(const struct request *r, struct sut_report *report)
 		is_deb[i] = sut_deb_is_deb(files[i].view);
 	}
 	if (is_deb[0] != is_deb[1])
-		return sut_err(SUT_E_USAGE, "%s is a package and %s is not",
-			       r->paths[!is_deb[0]], r->paths[is_deb[0]]);
+		return sut_err(SUT_E_USAGE, "%s is a package and %s is not", r->paths[!is_deb[0]],
+			       r->paths[is_deb[0]]);
 	return is_deb[0] ? build_packages(r, files, report) : build_files(r, files, report);
 }
 
@@ -273,8 +305,7 @@ struct sut_err *sut_cmd_build(int argc, char **argv, enum sut_exit *status)
 	if (!err)
 		err = build(&request, &report);
 	if (!err)
-		err = request.json ? sut_report_print_json(&report) :
-				     sut_report_print(&report);
+		err = request.json ? sut_report_print_json(&report) : sut_report_print(&report);
 	if (!err)
 		*status = sut_report_status(&report);
 	return err;

@@ -151,23 +151,18 @@ static struct sut_err *leave(struct work *w, const struct sut_build_options *opt
 	char name[128];
 
 	for (size_t i = 0; i < options->n_left; i++) {
-		bool is_found = false;
 		for (uint32_t u = 0; u < old->n_units; u++) {
-			if (!j->replaced[u] ||
-			    strcmp(sut_unit_name(old, u, name, sizeof(name)), options->left[i]) != 0)
+			if (!j->replaced[u] || strcmp(sut_unit_name(old, u, name, sizeof(name)),
+						      options->left[i]) != 0)
 				continue;
 			j->replaced[u] = false;
 			j->n_replaced--;
-			is_found = true;
 			struct sut_err *err = sut_reasons_add(
 				&build->reasons, SUT_SEVERITY_NOTE, "left", name,
 				"the function has changed, and was left as it is on request");
 			if (err)
 				return err;
 		}
-		if (!is_found)
-			return sut_err(SUT_E_USAGE, "--leave %s: no such function is replaced",
-				       options->left[i]);
 	}
 	return NULL;
 }
@@ -182,8 +177,8 @@ static void count(const struct work *w, struct sut_build *build)
 
 static struct sut_err *write_file(struct work *w, const struct sut_build_side *old,
 				  const struct sut_build_side *new,
-				  const struct sut_build_options *options,
-				  struct sut_patch *patch, struct sut_build *build)
+				  const struct sut_build_options *options, struct sut_patch *patch,
+				  struct sut_build *build)
 {
 	_cleanup_(sut_buf_deinit) struct sut_buf packed = { 0 };
 	struct sut_build_meta facts = {
@@ -222,8 +217,8 @@ static struct sut_err *finish(struct work *w, const struct sut_build_side *old,
 	if (!err)
 		count(w, build);
 	if (!err && w->judgement.n_replaced)
-		err = sut_compose(&w->resolver, w->judgement.replaced, &build->reasons,
-				  &stats, &patch);
+		err = sut_compose(&w->resolver, w->judgement.replaced, &build->reasons, &stats,
+				  &patch);
 	if (!err)
 		err = accept_signs(options, build);
 	if (err)
@@ -244,8 +239,7 @@ static struct sut_err *finish(struct work *w, const struct sut_build_side *old,
 
 static struct sut_err *build_pair(struct work *w, const struct sut_build_side *old,
 				  const struct sut_build_side *new,
-				  const struct sut_build_options *options,
-				  struct sut_build *build)
+				  const struct sut_build_options *options, struct sut_build *build)
 {
 	const char *base = strrchr(old->path, '/');
 	struct sut_err *err = read_side(w, 0, old);

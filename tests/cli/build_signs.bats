@@ -166,3 +166,33 @@ judge_flavour() {
 @test "a grown array that unchanged code uses too is refused" { judge array-grown; }
 @test "a grown array of zeros that unchanged code uses too is refused" { judge array-grown-zeros; }
 @test "a grown read-only array of texts is read where it is new" { judge array-of-texts-grown; }
+
+# Put programs old and new of two cases into packages of that side.
+pack_pairs() { # FOLDER CASE CASE
+	local side case
+	for side in old new; do
+		mkdir -p "$1/$side/DEBIAN" "$1/$side/usr/bin"
+		for case in "$2" "$3"; do
+			cp "$PAIRS/$case/pie/$side" "$1/$side/usr/bin/$case"
+		done
+		printf '%s\n' 'Package: two' "Version: 1-$([[ $side == old ]] && echo 1 || echo 2)" \
+			'Architecture: amd64' 'Maintainer: Nobody <nobody@localhost>' \
+			'Description: two programs' >"$1/$side/DEBIAN/control"
+		dpkg-deb --root-owner-group -b "$1/$side" "$1/$side.deb" >/dev/null
+	done
+}
+
+@test "a function to leave needs to be in one file of a package, and else nothing is written" {
+	local suture=${SUTURE:-$BATS_TEST_DIRNAME/../../build/suture} dir=$BATS_TEST_TMPDIR name
+	pack_pairs "$dir" bounds-check string
+	name=$("$suture" build "$PAIRS/string/pie/old" "$PAIRS/string/pie/new" -o "$dir/one" --json |
+		jq -r .files[0].output)
+	name=$("$suture" show "$name" --json | jq -r '.functions[0].name')
+	run "$suture" build "$dir/old.deb" "$dir/new.deb" -o "$dir/out" --leave no_such_function
+	[ "$status" -eq 2 ]
+	[ -z "$(ls "$dir/out")" ]
+	run "$suture" build "$dir/old.deb" "$dir/new.deb" -o "$dir/out" --leave "$name"
+	[ "$status" -eq 0 ] || [ "$status" -eq 4 ]
+	[[ $output == *"was left as it is on request"* ]]
+	[ -n "$(ls "$dir/out")" ]
+}
