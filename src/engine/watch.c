@@ -320,6 +320,22 @@ static struct sut_err *step(struct sut_run *run)
 	return err;
 }
 
+// What a worker has done that ended after us is told too.
+static void tell_last(struct sut_run *run, const struct sut_job *job, const json_t *answer)
+{
+	const char *cause;
+	json_t *row;
+	int is_late;
+
+	if (job->kind == JOB_APPLY && answer && !job->is_cancelled)
+		sut_run_tell_row(run, answer, job->is_late ? "scan" : "running", job->is_late);
+	if (job->kind == JOB_START && answer &&
+	    json_unpack((json_t *)answer, "{s:o, s:s, s:b}", "row", &row, "cause", &cause, "late",
+			&is_late) == 0 &&
+	    !json_is_null(row))
+		sut_run_tell_row(run, row, cause, is_late);
+}
+
 // Nobody waits for us from here on. Workers end by themselves; they are waited for,
 // so that the end means that it is over.
 static void end(struct sut_run *run)
@@ -339,6 +355,7 @@ static void end(struct sut_run *run)
 		struct sut_err *err = sut_worker_finish(&job->worker, &answer);
 		if (job->kind == JOB_START)
 			close(job->channel);
+		tell_last(run, job, answer);
 		sut_err_free(err);
 		json_decref(answer);
 	}
