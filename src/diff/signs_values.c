@@ -21,6 +21,9 @@
 /** Entries behind the inserted one that must have moved. */
 static const uint32_t least_moved = 2;
 
+/** A shorter text may as well be a number. */
+static const size_t sure_text = 4;
+
 /** A table on both sides. All borrowed. */
 struct tables {
 	const struct sut_pair *pair;
@@ -144,8 +147,9 @@ static bool have_moved_at(const struct tables *like, const struct sut_ref *x,
 	}
 	sut_place_find(like->pair->old, x->target, &place);
 	sut_place_find(like->pair->new, y->target, &other);
+	const char *text = sut_rodata_text(like->pair->old->image, x->target);
 	if (a || b || place.kind != SUT_PLACE_RODATA || other.kind != SUT_PLACE_RODATA ||
-	    sut_rodata_is_text_only(like->pair->old, x->target))
+	    (text && strlen(text) >= sure_text))
 		return false;
 	for (uint32_t width = 1; width <= 8; width *= 2) {
 		constants.width = width;
