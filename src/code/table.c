@@ -30,9 +30,10 @@ static bool has_indirect_jump(const struct sut_program *p, const struct sut_frag
 	return false;
 }
 
-// May code of fragment `user` jump to vaddr through a table?
+// May code of fragment `user` jump to vaddr through a table? `is_sure`: the entry
+// belongs to this table and to no other.
 static bool leads_home(const struct sut_program *p, struct sut_groups *g, size_t user,
-		       uint64_t vaddr)
+		       uint64_t vaddr, bool is_sure)
 {
 	const struct sut_frag *to = sut_program_frag_at(p, vaddr);
 
@@ -41,18 +42,20 @@ static bool leads_home(const struct sut_program *p, struct sut_groups *g, size_t
 	if (sut_groups_same(g, user, to - p->frags))
 		return true;
 	// A cold part that only the table leads to.
-	return vaddr == to->start && !to->is_called;
+	return !to->is_called && (is_sure || vaddr == to->start);
 }
 
 static uint32_t count_entries(const struct sut_program *p, struct sut_groups *g,
 			      size_t user, const struct sut_jump_table *table)
 {
+	uint64_t limit = (sut_program_next_target(p, table->vaddr) - table->vaddr) /
+			 table->entry_size;
 	uint32_t n = 0;
 
 	while (n < max_entries) {
 		uint64_t to = sut_jump_table_entry(p, table, n);
 		// A cold part is entered by its table, not shared with another.
-		if (!to || !leads_home(p, g, user, to))
+		if (!to || !leads_home(p, g, user, to, n < limit))
 			break;
 		n++;
 	}

@@ -74,6 +74,7 @@ live() {
 @test "a new static array takes effect, and goes" { live new-variable; }
 @test "a new static variable in what was padding takes effect, and goes" { live new-variable-in-padding; }
 @test "a table of labels takes effect, and goes" { live computed-goto; }
+@test "a jump table into the middle of a cold part takes effect, and goes" { live jump-table-into-cold; }
 @test "a branch behind a call that does not return takes effect, and goes" { live branch-behind-call; }
 @test "a table of pointers with one more entry takes effect, and goes" { live pointer-table-grown; }
 @test "a changed floating-point constant takes effect, and goes" { live float-constant; }
