@@ -198,6 +198,12 @@ static bool loads_entries(const struct sut_program *p, const struct sut_unit *un
 	return false;
 }
 
+// psABI, figure 3.4: a called function need not keep them; rax is what it returns.
+static bool is_lost_in_calls(uint8_t reg)
+{
+	return reg <= 2 || (reg >= 6 && reg <= 11);
+}
+
 // Look back from the jump for what wrote its register. For a sum, `table` is the
 // register of the other summand.
 static enum origin find_origin(const struct sut_program *p, const struct sut_frag *frag,
@@ -215,6 +221,9 @@ static enum origin find_origin(const struct sut_program *p, const struct sut_fra
 		    insn->flow != SUT_FLOW_INDIRECT_CALL)
 			return loads_entries(p, &p->units[frag->unit]) ? ORIGIN_UNKNOWN :
 									 ORIGIN_POINTER;
+		if ((insn->flow == SUT_FLOW_CALL || insn->flow == SUT_FLOW_INDIRECT_CALL) &&
+		    is_lost_in_calls(target))
+			return ORIGIN_POINTER;
 		if (!writes(frag, insn, target))
 			continue;
 		if (insn->mnemonic == ZYDIS_MNEMONIC_ADD && insn->rm_reg != 255 &&
@@ -223,8 +232,11 @@ static enum origin find_origin(const struct sut_program *p, const struct sut_fra
 			return ORIGIN_SUM;
 		}
 		switch (insn->mnemonic) {
+		case ZYDIS_MNEMONIC_LEA: // A function's address, or a sum.
+			return insn->base == SUT_BASE_RIP || insn->base == SUT_BASE_NONE ?
+				       ORIGIN_POINTER :
+				       ORIGIN_UNKNOWN;
 		case ZYDIS_MNEMONIC_MOV:
-		case ZYDIS_MNEMONIC_LEA:
 		case ZYDIS_MNEMONIC_POP:
 		case ZYDIS_MNEMONIC_XOR:
 		case ZYDIS_MNEMONIC_ROR: // Unmangling of glibc's stored pointers.

@@ -72,6 +72,37 @@ const char *sut_unit_name(const struct sut_program *p, uint32_t u, char *buffer,
 	return buffer;
 }
 
+static bool has_unknown_jumps(const struct sut_program *p)
+{
+	for (size_t u = 0; u < p->n_units; u++)
+		if (p->units[u].has_unknown_jump)
+			return true;
+	return false;
+}
+
+// Changed code that nothing leads to is dead, unless a jump that was not understood
+// leads there.
+static struct sut_err *check_unentered(const struct sut_diff *diff, const struct sut_judgement *j,
+				       struct sut_reasons *reasons)
+{
+	const struct sut_program *old = diff->pair->old;
+	struct sut_err *err = NULL;
+	char name[128];
+
+	if (!has_unknown_jumps(old) && !has_unknown_jumps(diff->pair->new))
+		return NULL;
+	for (size_t u = 0; u < old->n_units && !err; u++)
+		if (diff->old_units[u].change != SUT_CHANGE_NONE && !j->cosmetic[u] &&
+		    !is_plt(old, &old->units[u]) && !sut_unit_is_entered(old, u))
+			err = sut_reasons_add(
+				reasons, SUT_SEVERITY_REFUSAL, "unknown-entry",
+				sut_unit_name(old, u, name, sizeof(name)),
+				"this code changed, and nothing is known to lead to it; but there "
+				"are jumps through tables that were not recognised, which may; "
+				"install the update and restart");
+	return err;
+}
+
 static struct sut_err *find_signs(const struct sut_evidence *e)
 {
 	struct sut_err *err = sut_signs_layout(e);
@@ -114,6 +145,8 @@ struct sut_err *sut_judge(const struct sut_diff *diff, struct sut_judgement *ret
 		j.n_cosmetic += j.cosmetic[u];
 	}
 	struct sut_err *err = check_alike(&j, n_alike, reasons);
+	if (!err)
+		err = check_unentered(diff, &j, reasons);
 	if (!err)
 		err = find_signs(&(struct sut_evidence){ diff, why, &j, reasons });
 	for (size_t u = 0; u < old->n_units; u++)

@@ -119,6 +119,7 @@ judge_flavour() {
 @test "functions that change places are found again" { judge functions-reordered; }
 @test "a function too short for a jump is refused" { judge short-function; }
 @test "a table of labels is followed or refused" { judge computed-goto; }
+@test "a changed part that nothing is known to lead to is refused where jumps are unknown" { judge unknown-jump-into-cold; }
 @test "a jump table into the middle of a cold part is a hotpatch" { judge jump-table-into-cold; }
 @test "a branch behind a call that does not return is a hotpatch" { judge branch-behind-call; }
 @test "a build with other optimisation is refused as too different" { judge other-optimisation; }
