@@ -96,15 +96,18 @@ static struct sut_err *try_thread(struct sut_target *t, struct sut_thread *threa
 	struct sut_err *err =
 		sut_tracer_stop_one(&t->tracer, thread, sut_now() + 100 * millisecond, &is_stopped);
 
+	// Signals of the others, and whoever stopped too late, must not wait.
+	if (!err)
+		sut_tracer_attend(&t->tracer, sut_now(), false);
 	if (err || !is_stopped)
 		return err;
 	int fitness = sut_borrow_fitness(thread, &t->now.process, &t->now.maps);
 	if (fitness <= *best_fitness) {
-		sut_tracer_go_one(thread);
+		sut_tracer_go_one(&t->tracer, thread);
 		return NULL;
 	}
 	if (*best)
-		sut_tracer_go_one(*best);
+		sut_tracer_go_one(&t->tracer, *best);
 	*best = thread;
 	*best_fitness = fitness;
 	return NULL;
@@ -161,6 +164,7 @@ struct sut_err *sut_target_borrow(struct sut_target *t, sut_borrowed_fn work, vo
 	if (err)
 		return err;
 	uint64_t begin = sut_now();
+	sut_tracer_hurry(&t->tracer);
 	err = choose_in_time(t, &thread);
 	if (!err)
 		err = sut_borrow_begin(&t->tracer, thread, &gadgets, &t->now.maps, &borrow);
@@ -251,12 +255,16 @@ struct sut_err *sut_target_switch(struct sut_target *t, struct sut_switch *s, ui
 	struct sut_switch_story story = { 0 };
 	struct sut_err *err = sut_switch_prepare(s, &t->now.process);
 	_cleanup_(sut_unwinder_freep) struct sut_unwinder *unwinder = NULL;
+	_cleanup_(sut_quiet_room_freep) struct sut_quiet_room *room = NULL;
 	uint64_t wait = millisecond;
 
+	if (!err)
+		err = sut_quiet_room_new(&room);
 	while (!err && !story.is_done) {
 		// Stacks may have come and gone since the last time.
 		_cleanup_(sut_maps_deinit) struct sut_maps maps = { 0 };
-		struct sut_quiet quiet = { .ranges = s->ranges,
+		struct sut_quiet quiet = { .room = room,
+					   .ranges = s->ranges,
 					   .n_ranges = s->n_ranges,
 					   .maps = &maps,
 					   .unwinder = unwinder };

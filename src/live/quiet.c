@@ -104,12 +104,59 @@ static struct stack find_stack(const struct sut_quiet *quiet, const struct sut_t
 	return stack;
 }
 
+/** What of one thread looks like a return address into a range. */
+struct hits {
+	const struct sut_quiet_range *range; /**< Of the first; NULL: none. */
+	bool is_in_register;
+};
+
+/** A thread whose stack is going to be looked at. */
+struct suspect {
+	const struct sut_thread *thread;
+	struct stack stack;
+	size_t n_queued; /**< How many of its regions are, or have been, a piece. */
+	struct hits hits;
+};
+
+enum { MAX_SUSPECTS = 256, MAX_PIECES = 2 * MAX_SUSPECTS, BUFFER_SIZE = 512 * 1024 };
+
+/** A part of a stack that is read together with others'. */
+struct piece {
+	struct suspect *suspect;
+	size_t index;         /**< Of the region. */
+	struct sut_span span; /**< What of it, in whole words. */
+};
+
+struct sut_quiet_room {
+	uint64_t words[BUFFER_SIZE / sizeof(uint64_t)]; /**< Of the pieces. */
+	struct suspect suspects[MAX_SUSPECTS];
+	struct piece pieces[MAX_PIECES];
+	struct iovec remote[MAX_PIECES];
+};
+
+struct sut_err *sut_quiet_room_new(struct sut_quiet_room **ret)
+{
+	struct sut_quiet_room *room = malloc(sizeof(*room));
+
+	if (!room)
+		return sut_err_nomem();
+	// Not calloc(3): its pages would be there only when they are touched.
+	memset(room, 0xff, sizeof(*room));
+	*ret = room;
+	return NULL;
+}
+
+void sut_quiet_room_free(struct sut_quiet_room *room)
+{
+	free(room);
+}
+
 /** One check over all threads. */
 struct check {
 	const struct sut_quiet *quiet;
-	struct sut_span hull; /**< From the first to the last range. */
-	uint8_t *buffer;      /**< Bytes of the stack that is looked at. Owned. */
-	size_t capacity;
+	struct sut_quiet_room *room;       /**< The quiet's. */
+	struct sut_span hull;              /**< From the first to the last range. */
+	size_t n_suspects, n_pieces, size; /**< In the room; bytes of the pieces. */
 };
 
 static const struct sut_quiet_range *look_at_word(const struct check *check, uint64_t word)
@@ -118,33 +165,6 @@ static const struct sut_quiet_range *look_at_word(const struct check *check, uin
 		return NULL;
 	return sut_quiet_find(check->quiet, word);
 }
-
-static struct sut_err *read_stack(struct check *check, pid_t tid, struct sut_span span)
-{
-	size_t size = span.end - span.start;
-
-	if (size > check->capacity) {
-		uint8_t *buffer = realloc(check->buffer, size);
-		if (!buffer)
-			return sut_err_nomem();
-		check->buffer = buffer;
-		check->capacity = size;
-	}
-	struct iovec local = { check->buffer, size };
-	struct iovec remote = { (void *)(uintptr_t)span.start, size };
-	ssize_t done = process_vm_readv(tid, &local, 1, &remote, 1, 0);
-	if (done < 0)
-		return sut_err_os(errno, "read stack of thread %d", tid);
-	if (done != (ssize_t)size)
-		return sut_err(SUT_E_BUSY, "the stack of thread %d has changed", tid);
-	return NULL;
-}
-
-/** What of one thread looks like a return address into a range. */
-struct hits {
-	const struct sut_quiet_range *range; /**< Of the first; NULL: none. */
-	bool is_in_register;
-};
 
 /** The frame that the kernel writes for a signal's handler: some of its words, by
  *  their distance from that of the segment registers (struct sigcontext of
@@ -181,30 +201,116 @@ static void find_signals(const struct check *check, struct stack *stack, const u
 			follow_signal(check, stack, words[i + SAVED_RSP]);
 }
 
-static struct sut_err *scan(struct check *check, pid_t tid, struct stack *stack, size_t index,
-			    struct hits *hits)
+static void scan(const struct check *check, const struct piece *piece, const uint64_t *words)
 {
-	struct region *region = &stack->regions[index];
-	struct sut_span span = { region->span.start & ~UINT64_C(7),
-				 region->span.end & ~UINT64_C(7) };
+	struct hits *hits = &piece->suspect->hits;
+	struct stack *stack = &piece->suspect->stack;
+	size_t n = (piece->span.end - piece->span.start) / 8;
 
-	if (span.end <= span.start)
-		return NULL;
-	struct sut_err *err = read_stack(check, tid, span);
-	if (err)
-		return err;
-	const uint64_t *words = (const uint64_t *)check->buffer;
-	size_t n = (span.end - span.start) / 8;
 	for (size_t i = 0; i < n; i++) {
 		const struct sut_quiet_range *range = look_at_word(check, words[i]);
 		if (!range)
 			continue;
-		region->last_hit = span.start + 8 * i;
+		stack->regions[piece->index].last_hit = piece->span.start + 8 * i;
 		if (!hits->range)
 			hits->range = range;
 	}
 	find_signals(check, stack, words, n);
+}
+
+static struct sut_err *read_words(struct check *check, pid_t tid, struct sut_span span)
+{
+	size_t size = span.end - span.start;
+	struct iovec local = { check->room->words, size };
+	struct iovec remote = { (void *)(uintptr_t)span.start, size };
+	ssize_t done = process_vm_readv(tid, &local, 1, &remote, 1, 0);
+
+	if (done < 0)
+		return sut_err_os(errno, "read stack of thread %d", tid);
+	if (done != (ssize_t)size)
+		return sut_err(SUT_E_BUSY, "the stack of thread %d has changed", tid);
 	return NULL;
+}
+
+// A piece by itself: one that is larger than the buffer, or that could not be read
+// with the others.
+static struct sut_err *scan_alone(struct check *check, const struct piece *piece)
+{
+	struct piece part = *piece;
+	struct sut_err *err = NULL;
+
+	for (part.span.end = 0; part.span.end < piece->span.end && !err;) {
+		uint64_t left = piece->span.end - part.span.start;
+		part.span.end = part.span.start + (left < BUFFER_SIZE ? left : BUFFER_SIZE);
+		err = read_words(check, piece->suspect->thread->tid, part.span);
+		if (!err)
+			scan(check, &part, check->room->words);
+		// A signal's frame may lie across.
+		part.span.start = part.span.end - 8 * (SIGNAL_WORDS + 1);
+	}
+	return err;
+}
+
+// All threads have one memory: whoever of them is named, the same is read. If
+// anything of it cannot be, each piece tells for itself.
+static struct sut_err *scan_pieces(struct check *check)
+{
+	struct sut_quiet_room *room = check->room;
+	struct iovec local = { room->words, check->size };
+	const uint64_t *words = room->words;
+	struct sut_err *err = NULL;
+
+	if (!check->n_pieces)
+		return NULL;
+	ssize_t done = process_vm_readv(room->pieces[0].suspect->thread->tid, &local, 1,
+					room->remote, check->n_pieces, 0);
+	for (size_t i = 0; i < check->n_pieces && !err; i++) {
+		const struct piece *piece = &room->pieces[i];
+		if (done != (ssize_t)check->size)
+			err = scan_alone(check, piece);
+		else
+			scan(check, piece, words);
+		words += (piece->span.end - piece->span.start) / 8;
+	}
+	check->n_pieces = check->size = 0;
+	return err;
+}
+
+// Of a region nothing is left when it is no whole word.
+static struct sut_err *add_piece(struct check *check, struct suspect *suspect, size_t index,
+				 struct sut_span span)
+{
+	struct sut_quiet_room *room = check->room;
+
+	span.start &= ~UINT64_C(7);
+	span.end &= ~UINT64_C(7);
+	if (span.end <= span.start)
+		return NULL;
+	struct piece piece = { suspect, index, span };
+	size_t size = span.end - span.start;
+	if (check->n_pieces == MAX_PIECES || check->size + size > BUFFER_SIZE) {
+		struct sut_err *err = scan_pieces(check);
+		if (err)
+			return err;
+	}
+	if (size > BUFFER_SIZE)
+		return scan_alone(check, &piece);
+	room->remote[check->n_pieces] = (struct iovec){ (void *)(uintptr_t)span.start, size };
+	room->pieces[check->n_pieces++] = piece;
+	check->size += size;
+	return NULL;
+}
+
+// Regions may be found while others are looked at.
+static struct sut_err *add_regions(struct check *check, struct suspect *s)
+{
+	struct sut_err *err = NULL;
+
+	while (s->n_queued < s->stack.n && !err) {
+		size_t index = s->n_queued++;
+		err = add_piece(check, s, index, s->stack.regions[index].span);
+	}
+	return err;
 }
 
 // A return address can be in a register, too: vfork(3) keeps its own there.
@@ -279,41 +385,65 @@ static struct sut_err *confirm(const struct check *check, const struct sut_threa
 	return NULL;
 }
 
+// Look at everything that is queued, and at what that leads to.
+static struct sut_err *scan_suspects(struct check *check)
+{
+	struct sut_err *err = NULL;
+
+	do {
+		err = scan_pieces(check);
+		for (size_t i = 0; i < check->n_suspects && !err; i++)
+			err = add_regions(check, &check->room->suspects[i]);
+	} while (check->n_pieces && !err);
+	return err;
+}
+
+// The stacks of all suspects are looked at: who is in the way?
+static struct sut_err *judge_suspects(struct check *check, bool *ret, struct sut_blocker *blocker)
+{
+	struct sut_err *err = scan_suspects(check);
+
+	for (size_t i = 0; i < check->n_suspects && !err && *ret; i++) {
+		const struct suspect *s = &check->room->suspects[i];
+		if (s->stack.n == 0 || s->stack.is_strange) {
+			block(blocker, s->thread->tid, "an unknown stack");
+			*ret = false;
+		} else if (s->hits.range) {
+			block(blocker, s->thread->tid, s->hits.range->name);
+			err = confirm(check, s->thread, &s->stack, &s->hits, ret, blocker);
+		}
+	}
+	check->n_suspects = 0;
+	return err;
+}
+
+// What the registers alone tell; the stack is looked at together with others'.
 static struct sut_err *check_thread(struct check *check, const struct sut_thread *thread,
 				    bool is_main, bool *ret, struct sut_blocker *blocker)
 {
-	struct stack stack = find_stack(check->quiet, thread, is_main);
-	struct hits hits = { .range = sut_quiet_find(check->quiet, thread->regs.rip) };
-	struct sut_err *err = NULL;
+	const struct sut_quiet_range *range = sut_quiet_find(check->quiet, thread->regs.rip);
+	struct suspect *s = &check->room->suspects[check->n_suspects++];
 
-	*ret = false;
-	if (hits.range) {
-		block(blocker, thread->tid, hits.range->name);
+	*s = (struct suspect){ .thread = thread,
+			       .stack = find_stack(check->quiet, thread, is_main) };
+	if (range) {
+		block(blocker, thread->tid, range->name);
 		blocker->is_inside = blocker->is_certain = true;
 		blocker->pcs[0] = thread->regs.rip;
 		blocker->n_pcs = blocker->n_frames = 1;
-		return confirm(check, thread, &stack, &hits, ret, blocker);
+		return confirm(check, thread, &s->stack, &s->hits, ret, blocker);
 	}
-	scan_registers(check, &thread->regs, &hits);
-	for (size_t i = 0; i < stack.n && !err; i++)
-		err = scan(check, thread->tid, &stack, i, &hits);
-	if (err)
-		return err;
-	if (stack.n == 0 || stack.is_strange) {
-		block(blocker, thread->tid, "an unknown stack");
-		return NULL;
-	}
-	*ret = !hits.range;
-	if (*ret)
-		return NULL;
-	block(blocker, thread->tid, hits.range->name);
-	return confirm(check, thread, &stack, &hits, ret, blocker);
+	scan_registers(check, &thread->regs, &s->hits);
+	struct sut_err *err = add_regions(check, s);
+	if (!err && check->n_suspects == MAX_SUSPECTS)
+		err = judge_suspects(check, ret, blocker);
+	return err;
 }
 
 struct sut_err *sut_quiet_check(const struct sut_quiet *quiet, const struct sut_tracer *tracer,
 				bool *ret, struct sut_blocker *blocker)
 {
-	struct check check = { .quiet = quiet };
+	struct check check = { .quiet = quiet, .room = quiet->room };
 	struct sut_err *err = NULL;
 	bool is_quiet = true;
 
@@ -326,8 +456,38 @@ struct sut_err *sut_quiet_check(const struct sut_quiet *quiet, const struct sut_
 			err = check_thread(&check, thread, thread->tid == tracer->process->pid,
 					   &is_quiet, blocker);
 	}
-	free(check.buffer);
+	if (!err && is_quiet)
+		err = judge_suspects(&check, &is_quiet, blocker);
 	if (!err)
 		*ret = is_quiet;
 	return err;
+}
+
+// The C libraries put a page that nobody may touch below each thread's stack, and the
+// first frames are at its end.
+static struct sut_span guess_stack(const struct sut_maps *maps, size_t i)
+{
+	static const uint64_t largest = 64 << 20, likely = 6144;
+	const struct sut_mapping *m = &maps->items[i];
+	bool is_guarded = i && m[-1].span.end == m->span.start && !m[-1].is_readable;
+	uint64_t size = m->span.end - m->span.start;
+
+	if (!m->is_writable || m->is_shared || m->inode || size > largest ||
+	    (!is_guarded && strcmp(m->path, "[stack]") != 0))
+		return (struct sut_span){ 0 };
+	return (struct sut_span){ m->span.end - (size < likely ? size : likely), m->span.end };
+}
+
+void sut_quiet_rehearse(const struct sut_quiet *quiet, const struct sut_tracer *tracer)
+{
+	struct sut_thread first = { .tid = tracer->process->tid };
+	struct suspect somebody = { .thread = &first };
+	struct check check = { .quiet = quiet, .room = quiet->room };
+	struct sut_err *err = NULL;
+
+	for (size_t i = 0; i < quiet->maps->n && !err; i++)
+		err = add_piece(&check, &somebody, 0, guess_stack(quiet->maps, i));
+	if (!err)
+		err = scan_pieces(&check);
+	sut_err_free(err); // the target may have changed, or be gone
 }

@@ -151,14 +151,10 @@ static struct sut_err *check_chunk(const struct piece *pieces, size_t n, pid_t t
 }
 
 // The target ran after its code was checked, and may have put something else there.
-static struct sut_err *check_code(const struct sut_switch *s, const struct sut_tracer *tracer)
+static struct sut_err *check_code(const struct sut_switch *s, pid_t tid)
 {
 	struct sut_err *err = NULL;
-	size_t thread = 0;
 
-	while (tracer->threads[thread].state != SUT_THREAD_STOPPED)
-		if (++thread == tracer->n_threads)
-			return sut_err(SUT_E_GONE, "no thread is left");
 	for (size_t i = 0; i < s->n_checks + s->n_changes && !err; i += CHUNK) {
 		struct piece pieces[CHUNK];
 		size_t n = 0;
@@ -166,7 +162,7 @@ static struct sut_err *check_code(const struct sut_switch *s, const struct sut_t
 			pieces[n] = piece_of(s, i + n);
 			n++;
 		}
-		err = check_chunk(pieces, n, tracer->threads[thread].tid);
+		err = check_chunk(pieces, n, tid);
 	}
 	return err;
 }
@@ -177,14 +173,26 @@ static struct sut_err *switch_stopped(const struct sut_switch *s, struct sut_tra
 {
 	bool is_quiet;
 	struct sut_err *err = sut_quiet_check(quiet, tracer, &is_quiet, &result->blocker);
+	size_t i = 0;
 
 	if (err || !is_quiet)
 		return err;
-	err = check_code(s, tracer);
+	while (tracer->threads[i].state != SUT_THREAD_STOPPED)
+		if (++i == tracer->n_threads)
+			return sut_err(SUT_E_GONE, "no thread is left");
+	err = check_code(s, tracer->threads[i].tid);
 	if (!err)
 		err = write_changes(s, tracer->process);
 	result->is_done = !err;
 	return err;
+}
+
+// What is read in the stop is read before it, in vain: the next time takes less.
+static void rehearse(const struct sut_switch *s, const struct sut_tracer *tracer,
+		     const struct sut_quiet *quiet)
+{
+	sut_quiet_rehearse(quiet, tracer);
+	sut_err_free(check_code(s, tracer->process->tid));
 }
 
 struct sut_err *sut_switch_try(const struct sut_switch *s, struct sut_tracer *tracer,
@@ -193,8 +201,12 @@ struct sut_err *sut_switch_try(const struct sut_switch *s, struct sut_tracer *tr
 {
 	struct sut_switch_result result = { 0 };
 	struct sut_stop stop;
-	struct sut_err *err = sut_tracer_stop(tracer, sut_now() + stop_limit, &stop);
+	struct sut_err *err = sut_tracer_ready(tracer);
 
+	if (!err) {
+		rehearse(s, tracer, quiet);
+		err = sut_tracer_stop(tracer, sut_now() + stop_limit, &stop);
+	}
 	if (err) {
 		sut_tracer_go(tracer);
 		return err;

@@ -212,6 +212,8 @@ struct sut_err *sut_borrow_begin(struct sut_tracer *tracer, struct sut_thread *t
 // Wait for the borrowed thread's next stop; @p ret is waitpid's status >> 8.
 static struct sut_err *wait_stop(struct sut_borrow *b, uint64_t deadline, int *ret)
 {
+	uint64_t begin = sut_now();
+
 	for (;;) {
 		int status;
 		pid_t pid = waitpid(b->thread->tid, &status, __WALL | WNOHANG);
@@ -223,7 +225,7 @@ static struct sut_err *wait_stop(struct sut_borrow *b, uint64_t deadline, int *r
 			b->thread->state = SUT_THREAD_GONE;
 			return killed(b);
 		}
-		if (!sut_tracer_wait(deadline))
+		if (!sut_tracer_await(b->tracer, b->thread->tid, begin, deadline))
 			return sut_err(SUT_E_BUSY, "borrowed thread %d does not return",
 				       b->thread->tid);
 	}

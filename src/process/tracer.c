@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "process/boost.h"
 #include "process/filter.h"
 #include "process/process.h"
 #include "process/restart.h"
@@ -65,9 +66,9 @@ static bool is_restart_forbidden(struct sut_thread *thread)
 	if (!sut_restart_is_by_call(&thread->regs))
 		return false;
 	if (thread->restart_law == SUT_RESTART_UNKNOWN)
-		thread->restart_law = sut_filter_allows_restart(thread->tid) ?
-					      SUT_RESTART_ALLOWED :
-					      SUT_RESTART_FORBIDDEN;
+		thread->restart_law = sut_filter_allows_restart(thread->tid)
+					      ? SUT_RESTART_ALLOWED
+					      : SUT_RESTART_FORBIDDEN;
 	return thread->restart_law == SUT_RESTART_FORBIDDEN;
 }
 
@@ -80,19 +81,30 @@ static void rewind_if_needed(struct sut_thread *thread)
 	thread->is_rewound = true;
 }
 
-static void note_stop(struct sut_tracer *tracer, struct sut_thread *thread, int sig)
+static void note_stop(struct sut_thread *thread, int sig)
+{
+	thread->is_interrupted = false;
+	thread->is_group_stopped = sig != SIGTRAP;
+	thread->state = SUT_THREAD_STOPPED;
+	thread->has_regs = false;
+}
+
+// The registers of a thread that has just stopped; false when it has been killed
+// meanwhile, which is reported next.
+static bool read_stop(struct sut_tracer *tracer, struct sut_thread *thread)
 {
 	struct user_regs_struct rewound = thread->regs;
 
-	thread->is_interrupted = false;
-	thread->is_group_stopped = sig != SIGTRAP;
-	if (!get_regs(thread))
-		return; // killed; its exit is reported next
-	thread->state = SUT_THREAD_STOPPED;
+	thread->has_regs = get_regs(thread);
+	if (!thread->has_regs) {
+		thread->state = SUT_THREAD_RUNNING;
+		return false;
+	}
 	// It may not have run since the last stop.
 	thread->is_rewound = thread->is_rewound && sut_restart_is_pending(&rewound, &thread->regs);
 	rewind_if_needed(thread);
 	sut_timeout_note(tracer, thread);
+	return true;
 }
 
 // While threads stand still, nobody else's work may come before ours: a tracer
@@ -105,13 +117,19 @@ static void hurry(bool is_on)
 	sched_setscheduler(0, is_on ? SCHED_FIFO : SCHED_OTHER, &param);
 }
 
+void sut_tracer_hurry(struct sut_tracer *tracer)
+{
+	tracer->is_hurried = true;
+	hurry(true);
+}
+
 static void let_go(struct sut_thread *thread, int sig)
 {
 	// A thread that job control holds must listen, not run: it wakes when the
 	// process is continued.
-	long request = thread->is_group_stopped && !sig	  ? PTRACE_LISTEN :
-		       sut_timeout_needs_steps(thread) ? PTRACE_SYSCALL :
-							 PTRACE_CONT;
+	long request = thread->is_group_stopped && !sig  ? PTRACE_LISTEN
+		       : sut_timeout_needs_steps(thread) ? PTRACE_SYSCALL
+							 : PTRACE_CONT;
 
 	ptrace(request, thread->tid, NULL, (long)sig);
 	thread->state = SUT_THREAD_RUNNING;
@@ -120,8 +138,10 @@ static void let_go(struct sut_thread *thread, int sig)
 uint64_t sut_tracer_go(struct sut_tracer *tracer)
 {
 	for (size_t i = 0; i < tracer->n_threads; i++)
-		sut_tracer_go_one(&tracer->threads[i]);
+		sut_tracer_go_one(tracer, &tracer->threads[i]);
 	uint64_t now = sut_now();
+	sut_alarm_end(&tracer->alarm);
+	sut_boost_end(&tracer->boost);
 	if (tracer->is_hurried) {
 		tracer->is_hurried = false;
 		hurry(false);
@@ -129,10 +149,13 @@ uint64_t sut_tracer_go(struct sut_tracer *tracer)
 	return now;
 }
 
-void sut_tracer_go_one(struct sut_thread *thread)
+void sut_tracer_go_one(struct sut_tracer *tracer, struct sut_thread *thread)
 {
-	if (thread->state == SUT_THREAD_STOPPED && !thread->is_held)
-		let_go(thread, 0);
+	if (thread->state != SUT_THREAD_STOPPED || thread->is_held)
+		return;
+	if (sut_boost_has(tracer->boost, thread->tid))
+		sut_boost_end(&tracer->boost);
+	let_go(thread, 0);
 }
 
 // Would the target not notice @p sig? Untraced, the kernel drops such a signal
@@ -160,8 +183,8 @@ static void pass_signal(const struct sut_tracer *tracer, struct sut_thread *thre
 	struct user_regs_struct rewound = thread->regs;
 
 	if (get_regs(thread)) {
-		bool is_pending = thread->is_rewound &&
-				  sut_restart_is_pending(&rewound, &thread->regs);
+		bool is_pending =
+			thread->is_rewound && sut_restart_is_pending(&rewound, &thread->regs);
 		bool is_ignored = (is_pending || sut_restart_is_needed(&thread->regs)) &&
 				  is_signal_ignored(tracer, sig);
 		thread->is_rewound = is_pending && is_ignored;
@@ -178,8 +201,8 @@ static void pass_signal(const struct sut_tracer *tracer, struct sut_thread *thre
 	let_go(thread, sig);
 }
 
-// A report from a thread that was running. Returns true when it is at the stop
-// that was asked for, with its registers read.
+// A report from a thread that was running. Returns true when it is at the stop that
+// was asked for; its registers are still to be read.
 static bool take_report(struct sut_tracer *tracer, struct sut_thread *thread, int status)
 {
 	if (!WIFSTOPPED(status)) {
@@ -189,10 +212,8 @@ static bool take_report(struct sut_tracer *tracer, struct sut_thread *thread, in
 	int sig = WSTOPSIG(status), event = status >> 16;
 	if (event == PTRACE_EVENT_STOP) {
 		bool was_asked = thread->is_interrupted;
-		note_stop(tracer, thread, sig);
-		if (thread->state != SUT_THREAD_STOPPED)
-			return false;
-		if (!was_asked)
+		note_stop(thread, sig);
+		if (!was_asked && read_stop(tracer, thread))
 			let_go(thread, 0);
 		return was_asked;
 	}
@@ -229,18 +250,45 @@ bool sut_tracer_wait(uint64_t until)
 	return true;
 }
 
-// Wait for one thread that was interrupted.
+bool sut_tracer_await(struct sut_tracer *tracer, pid_t tid, uint64_t since, uint64_t until)
+{
+	static const uint64_t at_once = 2000000; // ns
+	uint64_t soon = since + at_once, now = sut_now();
+
+	if (now >= until)
+		return false;
+	if (now < soon && soon < until)
+		return sut_tracer_wait(soon);
+	sut_boost_begin(&tracer->boost, tid);
+	return sut_tracer_wait(until);
+}
+
+// Wait for one thread that was interrupted. With an alarm set for the deadline the
+// kernel wakes us for no other thread's report. A lone thread stops on another
+// processor sooner than this one falls asleep and wakes; the first of many does not.
 static bool collect(struct sut_tracer *tracer, struct sut_thread *thread, uint64_t deadline)
 {
+	static const uint64_t at_once = 30000; // ns
+	bool is_alone = tracer->n_threads == 1;
+	uint64_t begin = is_alone || !tracer->alarm.is_set ? sut_now() : 0;
+
 	while (thread->state == SUT_THREAD_RUNNING) {
+		bool spins = is_alone && sut_now() - begin < at_once;
+		bool sleeps = tracer->alarm.is_set && !spins;
 		int status;
-		pid_t pid = waitpid(thread->tid, &status, __WALL | WNOHANG);
+		pid_t pid = waitpid(thread->tid, &status, __WALL | (sleeps ? 0 : WNOHANG));
+		if (pid < 0 && errno == EINTR) {
+			if (sut_now() < deadline)
+				continue;
+			sut_alarm_end(&tracer->alarm); // no more sleep, for no thread
+			return false;
+		}
 		if (pid < 0) {
 			thread->state = SUT_THREAD_GONE;
 			break;
 		}
 		if (pid == 0) {
-			if (!sut_tracer_wait(deadline))
+			if (!spins && !sut_tracer_await(tracer, thread->tid, begin, deadline))
 				return false;
 			continue;
 		}
@@ -271,17 +319,22 @@ static bool is_all_stopped(const struct sut_tracer *tracer)
 }
 
 // Interrupt all first, then collect: on busy machines this is faster by orders
-// of magnitude than one after another, because all of them stop meanwhile.
+// of magnitude than one after another, because all of them stop meanwhile. The last
+// one first: when it has stopped, most others have, and are had without a sleep.
 static bool stop_known(struct sut_tracer *tracer, uint64_t deadline, pid_t *straggler)
 {
 	bool is_complete = true;
 
 	for (size_t i = 0; i < tracer->n_threads; i++)
 		interrupt(&tracer->threads[i]);
+	for (size_t i = tracer->n_threads; i-- > 0;)
+		collect(tracer, &tracer->threads[i], deadline);
 	for (size_t i = 0; i < tracer->n_threads; i++) {
 		struct sut_thread *thread = &tracer->threads[i];
-		if (thread->state == SUT_THREAD_RUNNING && !collect(tracer, thread, deadline) &&
-		    thread->state == SUT_THREAD_RUNNING) {
+		if (thread->state == SUT_THREAD_STOPPED && !thread->has_regs &&
+		    !read_stop(tracer, thread))
+			collect(tracer, thread, deadline); // it was killed: its end
+		if (thread->state == SUT_THREAD_RUNNING) {
 			*straggler = thread->tid;
 			is_complete = false;
 		}
@@ -289,41 +342,68 @@ static bool stop_known(struct sut_tracer *tracer, uint64_t deadline, pid_t *stra
 	return is_complete;
 }
 
+static struct sut_err *stop_all(struct sut_tracer *tracer, uint64_t deadline, struct sut_stop *stop)
+{
+	while (stop_known(tracer, deadline, &stop->straggler) && !tracer->has_execed) {
+		size_t n_known = tracer->n_threads;
+		if (sut_tracer_count(tracer) == 0)
+			return sut_err(SUT_E_GONE, "process %d has exited", tracer->process->pid);
+		if (is_all_stopped(tracer)) {
+			stop->is_complete = true;
+			break;
+		}
+		// A thread was created before its creator stopped, or a dead one is
+		// not cleaned up yet.
+		struct sut_err *err = sut_tracer_seize(tracer);
+		if (err)
+			return err;
+		if (tracer->n_threads == n_known) {
+			stop->is_complete = true;
+			break;
+		}
+	}
+	return NULL;
+}
+
+// The kernel looks at each thread, and says that it is not stopped: what it has to look
+// at again in a moment is in the processor's caches then.
+static void rehearse(const struct sut_tracer *tracer)
+{
+	struct user_regs_struct regs;
+
+	for (size_t i = 0; i < tracer->n_threads; i++)
+		if (tracer->threads[i].state == SUT_THREAD_RUNNING)
+			ptrace(PTRACE_GETREGS, tracer->threads[i].tid, NULL, &regs);
+}
+
+struct sut_err *sut_tracer_ready(struct sut_tracer *tracer)
+{
+	struct sut_err *err = sut_tracer_seize(tracer);
+
+	for (size_t i = 0; i < tracer->n_threads && !err; i++)
+		sut_timeout_look(tracer, &tracer->threads[i]);
+	return err;
+}
+
 struct sut_err *sut_tracer_stop(struct sut_tracer *tracer, uint64_t deadline, struct sut_stop *ret)
 {
+	size_t n_ready = tracer->n_threads;
 	struct sut_err *err = sut_tracer_seize(tracer);
 
 	if (err)
 		return err;
 	uint64_t before = sut_now();
-	for (size_t i = 0; i < tracer->n_threads; i++)
+	for (size_t i = n_ready; i < tracer->n_threads; i++)
 		sut_timeout_look(tracer, &tracer->threads[i]);
 	deadline += sut_now() - before; // the stop has not begun yet
-	tracer->is_hurried = true;
-	hurry(true);
+	sut_alarm_begin(deadline, &tracer->alarm);
+	sut_tracer_hurry(tracer);
+	rehearse(tracer);
 	struct sut_stop stop = { .begin = sut_now() };
-	for (;;) {
-		size_t n_known = tracer->n_threads;
-		if (!stop_known(tracer, deadline, &stop.straggler) || tracer->has_execed)
-			break;
-		if (sut_tracer_count(tracer) == 0)
-			return sut_err(SUT_E_GONE, "process %d has exited", tracer->process->pid);
-		if (is_all_stopped(tracer)) {
-			stop.is_complete = true;
-			break;
-		}
-		// A thread was created before its creator stopped, or a dead one is
-		// not cleaned up yet.
-		err = sut_tracer_seize(tracer);
-		if (err)
-			return err;
-		if (tracer->n_threads == n_known) {
-			stop.is_complete = true;
-			break;
-		}
-	}
-	*ret = stop;
-	return NULL;
+	err = stop_all(tracer, deadline, &stop);
+	if (!err)
+		*ret = stop;
+	return err;
 }
 
 struct sut_err *sut_tracer_stop_one(struct sut_tracer *tracer, struct sut_thread *thread,
@@ -332,6 +412,8 @@ struct sut_err *sut_tracer_stop_one(struct sut_tracer *tracer, struct sut_thread
 	sut_timeout_look(tracer, thread);
 	interrupt(thread);
 	bool is_stopped = collect(tracer, thread, deadline);
+	while (is_stopped && !read_stop(tracer, thread))
+		is_stopped = collect(tracer, thread, deadline);
 	if (tracer->has_execed || sut_tracer_count(tracer) == 0)
 		return sut_err(SUT_E_GONE, "process %d has exited", tracer->process->pid);
 	*ret = is_stopped;
@@ -349,7 +431,7 @@ struct sut_err *sut_tracer_adopt(struct sut_tracer *tracer, pid_t tid)
 	thread->is_held = true;
 	interrupt(thread);
 	ptrace(PTRACE_CONT, tid, NULL, NULL);
-	if (collect(tracer, thread, sut_now() + patience))
+	if (collect(tracer, thread, sut_now() + patience) && read_stop(tracer, thread))
 		return NULL;
 	if (thread->state == SUT_THREAD_GONE)
 		return sut_err(SUT_E_GONE, "thread %d has exited", tid);
@@ -431,7 +513,7 @@ void sut_tracer_attend(struct sut_tracer *tracer, uint64_t until, bool settle)
 		struct sut_thread *thread = tid > 0 ? sut_roster_find(tracer, tid) : NULL;
 		if (thread) {
 			// A stop that was asked for and came too late: go on.
-			if (take_report(tracer, thread, status))
+			if (take_report(tracer, thread, status) && read_stop(tracer, thread))
 				let_go(thread, 0);
 			continue;
 		}

@@ -19,9 +19,10 @@
  *     that they have. A thread's registers are rewound at the stop, not at the
  *     go, so that even a tracing process that is killed leaves no EINTR.
  *
- * It must run in a process of its own with one thread and SIGCHLD blocked
- * (process/worker.h): ptrace ties tracees to the thread that seized them, and
- * the waits here are for SIGCHLD. While threads are traced and not stopped,
+ * It must run in a process of its own, in one thread of it, with SIGCHLD blocked
+ * (process/worker.h): ptrace ties tracees to the thread that seized them, and the
+ * waits here are for SIGCHLD, SIGALRM ends some of them. Boosts have a helper thread
+ * and SIGUSR1. While threads are traced and not stopped,
  * sut_tracer_attend() must be called all the time, because a signal for one of
  * them waits for us to pass it on.
  */
@@ -35,8 +36,10 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "process/alarm.h"
 #include "process/timeout.h"
 
+struct sut_boost;
 struct sut_process;
 
 /** The options that every thread is seized with. */
@@ -61,14 +64,15 @@ enum sut_restart_law {
 struct sut_thread {
 	pid_t tid;
 	enum sut_thread_state state;
-	bool is_interrupted;   /**< Asked to stop, and that stop has not come yet. */
-	bool is_group_stopped; /**< STOPPED or RUNNING: job control holds it. */
-	bool is_held;          /**< Adopted: not let go with the others. */
-	bool is_rewound;       /**< regs were rewound, and the thread is not yet seen
-				    to have made its call again. */
+	bool has_regs;                    /**< Private: STOPPED, and regs are those of this stop. */
+	bool is_interrupted;              /**< Asked to stop, and that stop has not come yet. */
+	bool is_group_stopped;            /**< STOPPED or RUNNING: job control holds it. */
+	bool is_held;                     /**< Adopted: not let go with the others. */
+	bool is_rewound;                  /**< regs were rewound, and the thread is not yet seen
+					       to have made its call again. */
 	enum sut_restart_law restart_law; /**< Private. */
-	struct sut_timeout timeout; /**< Private: of the call it was rewound into. */
-	struct user_regs_struct regs; /**< At the last stop, as they will be resumed. */
+	struct sut_timeout timeout;       /**< Private: of the call it was rewound into. */
+	struct user_regs_struct regs;     /**< At the last stop, as they will be resumed. */
 };
 
 /** The traced threads of a process. Owns the table; borrows the process. */
@@ -82,8 +86,10 @@ struct sut_tracer {
 	struct sut_process *sharers;
 	size_t n_sharers;
 	struct sut_clocks clocks; /**< Private. */
-	bool is_hurried;  /**< Private: we run with real-time priority. */
-	bool has_execed; /**< The process has become another program. */
+	bool is_hurried;          /**< Private: we run with real-time priority. */
+	struct sut_boost *boost;  /**< Private: of the thread waited for; NULL: none. */
+	struct sut_alarm alarm;   /**< Private: set from a stop of all to the go. */
+	bool has_execed;          /**< The process has become another program. */
 };
 
 void sut_tracer_init(struct sut_process *process, struct sut_tracer *ret);
@@ -120,6 +126,10 @@ sut_check struct sut_err *sut_tracer_adopt(struct sut_tracer *tracer, pid_t tid)
  *  from a tracer before it. They may run. Before the first seize. */
 sut_check struct sut_err *sut_tracer_inherit(struct sut_tracer *tracer);
 
+/** Seize them, and look at what they do (process/timeout.h). To be done before a stop,
+ *  which does so only for those that have come since. */
+sut_check struct sut_err *sut_tracer_ready(struct sut_tracer *tracer);
+
 /** Stop every thread, also those that are created meanwhile, and read their
  *  registers. Gives up at @p deadline (sut_now() time) or when the process
  *  execs; then some are stopped, and sut_tracer_go() lets them run. SUT_E_GONE
@@ -128,16 +138,19 @@ sut_check struct sut_err *sut_tracer_stop(struct sut_tracer *tracer, uint64_t de
 					  struct sut_stop *ret);
 
 /** Stop one seized thread only. @p ret says whether it stopped in time. */
-sut_check struct sut_err *sut_tracer_stop_one(struct sut_tracer *tracer,
-					      struct sut_thread *thread, uint64_t deadline,
-					      bool *ret);
+sut_check struct sut_err *sut_tracer_stop_one(struct sut_tracer *tracer, struct sut_thread *thread,
+					      uint64_t deadline, bool *ret);
+
+/** Come before all others until sut_tracer_go(): real-time priority, where we may.
+ *  A stop of all threads does so by itself. */
+void sut_tracer_hurry(struct sut_tracer *tracer);
 
 /** Let every stopped thread go on. Returns sut_now() after the last one was
  *  continued, before this program gives up its own priority. */
 uint64_t sut_tracer_go(struct sut_tracer *tracer);
 
 /** Let one stopped thread go on. */
-void sut_tracer_go_one(struct sut_thread *thread);
+void sut_tracer_go_one(struct sut_tracer *tracer, struct sut_thread *thread);
 
 /** Pass on the signals of running threads and watch them until @p until.
  *  Returns early when @p settle is set and every rewound thread is seen to have
@@ -151,6 +164,10 @@ uint64_t sut_tracer_last_due(const struct sut_tracer *tracer, uint64_t span);
 /** Sleep until a traced thread reports something or @p until has passed; false
  *  when it has. For waits of borrowed threads. */
 bool sut_tracer_wait(uint64_t until);
+
+/** Likewise, for thread @p tid that we have needed since @p since: when it does not
+ *  report at once it is boosted (process/boost.h) until it, or all, are let go. */
+bool sut_tracer_await(struct sut_tracer *tracer, pid_t tid, uint64_t since, uint64_t until);
 
 /** How many threads run user code and are not gone. */
 size_t sut_tracer_count(const struct sut_tracer *tracer);

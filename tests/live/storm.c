@@ -16,6 +16,7 @@
  *   private  PR_SET_DUMPABLE 0
  *   exec     executes itself anew every few milliseconds
  *   alarm    SIGALRM two thousand times a second
+ *   crowd    two hundred threads, the first one too, compute all the time
  * "a": answer(6); "c": "done N wrong N"; "x": the error of making memory executable;
  * "q": quit.
  */
@@ -80,6 +81,17 @@ static void *clone_storm(void *unused)
 			pthread_join(thread, NULL);
 		else
 			check(0);
+	}
+	return unused;
+}
+
+static void *compute(void *unused)
+{
+	// Long enough that a stop seldom finds a thread inside answer().
+	for (;;) {
+		for (volatile int i = 0; i < 200000; i++)
+			;
+		check(is_right(answer(6)));
 	}
 	return unused;
 }
@@ -300,6 +312,11 @@ int main(int argc, char **argv)
 		alarm_storm();
 	else if (strcmp(mode, "exec") == 0)
 		exec_storm(argv);
+	else if (strcmp(mode, "crowd") == 0) {
+		start(200, compute);
+		start(1, serve);
+		compute(NULL);
+	}
 	start(2, ask_for_ever);
 	while (n_started < 2) // the threads have made the calls that come first
 		usleep(1000);
