@@ -149,6 +149,8 @@ static bool have_moved_at(const struct tables *like, const struct sut_ref *x,
 	sut_place_find(like->pair->new, y->target, &other);
 	const char *text = sut_rodata_text(like->pair->old->image, x->target);
 	if (a || b || place.kind != SUT_PLACE_RODATA || other.kind != SUT_PLACE_RODATA ||
+	    sut_rodata_is_text_only(like->pair->old, x->target) ||
+	    sut_rodata_text(like->pair->new->image, y->target) ||
 	    (text && strlen(text) >= sure_text))
 		return false;
 	for (uint32_t width = 1; width <= 8; width *= 2) {
