@@ -73,6 +73,10 @@ uint64_t sut_object_end(const struct sut_program *program, uint64_t vaddr);
 /** Is there nothing but a text, and padding behind it, at @p vaddr? */
 bool sut_rodata_is_text_only(const struct sut_program *program, uint64_t vaddr);
 
+/** Do old address @p a and new address @p b hold texts, with nothing behind them that
+ *  differs? The texts may. */
+bool sut_rodata_differs_in_text(const struct sut_pair *pair, uint64_t a, uint64_t b);
+
 /** In programs that are not relocated: do the words at old address @p a and new
  *  address @p b look like addresses, and mean the same? */
 bool sut_words_same(const struct sut_pair *pair, uint64_t a, uint64_t b, bool *are_addresses);

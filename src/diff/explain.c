@@ -282,8 +282,7 @@ static void note_reference(const struct sut_pair *pair, const struct side *a,
 	s = sut_rodata_text(pair->old->image, x->target);
 	t = sut_rodata_text(pair->new->image, y->target);
 	if (change == SUT_CHANGE_STRING && s && t && sut_text_is_cosmetic(s, t) &&
-	    sut_rodata_is_text_only(pair->old, x->target) &&
-	    sut_rodata_is_text_only(pair->new, y->target))
+	    sut_rodata_differs_in_text(pair, x->target, y->target))
 		ret->n_texts++;
 	else
 		ret->n_references++;

@@ -95,11 +95,11 @@ static struct sut_err *check_unentered(const struct sut_diff *diff, const struct
 		if (diff->old_units[u].change != SUT_CHANGE_NONE && !j->cosmetic[u] &&
 		    !is_plt(old, &old->units[u]) && !sut_unit_is_entered(old, u))
 			err = sut_reasons_add(
-				reasons, SUT_SEVERITY_REFUSAL, "unknown-entry",
+				reasons, SUT_SEVERITY_SIGN, "unknown-entry",
 				sut_unit_name(old, u, name, sizeof(name)),
-				"this code changed, and nothing is known to lead to it; but there "
-				"are jumps through tables that were not recognised, which may; "
-				"install the update and restart");
+				"this code changed, and nothing is known to lead to it, so it stays "
+				"as it is; if a jump through one of the tables that were not "
+				"recognised leads there, the old code goes on to run");
 	return err;
 }
 

@@ -106,6 +106,22 @@ bool sut_rodata_is_text_only(const struct sut_program *p, uint64_t vaddr)
 			is_zero(all.data + size, all.size - size));
 }
 
+bool sut_rodata_differs_in_text(const struct sut_pair *pair, uint64_t a, uint64_t b)
+{
+	const char *s = sut_rodata_text(pair->old->image, a);
+	const char *t = sut_rodata_text(pair->new->image, b);
+	struct sut_view x = extent(pair->old, a), y = extent(pair->new, b);
+	size_t size = s ? strlen(s) : 0;
+
+	if (!s || !t)
+		return false;
+	if (sut_rodata_is_text_only(pair->old, a) && sut_rodata_is_text_only(pair->new, b))
+		return true;
+	// Others stand behind the text; none of them has changed.
+	return size == strlen(t) && x.size == y.size && x.size > size &&
+	       memcmp(x.data + size, y.data + size, x.size - size) == 0;
+}
+
 static bool is_address(const struct sut_program *p, uint64_t word)
 {
 	return word >= p->image->low && word < p->image->high;

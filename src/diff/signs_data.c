@@ -48,8 +48,7 @@ static bool same_pointer(const struct sut_pair *pair, const struct sut_reloc *a,
 	s = sut_rodata_text(pair->old->image, a->addend);
 	t = sut_rodata_text(pair->new->image, b->addend);
 	return s && t && sut_text_is_cosmetic(s, t) &&
-	       sut_rodata_is_text_only(pair->old, a->addend) &&
-	       sut_rodata_is_text_only(pair->new, b->addend);
+	       sut_rodata_differs_in_text(pair, a->addend, b->addend);
 }
 
 static uint8_t byte_at(const struct sut_image *image, uint64_t vaddr)
