@@ -81,12 +81,16 @@ static struct sut_err *print_table(const json_t *processes)
 }
 
 // Processes without anything of ours are named only when they were asked for.
-static json_t *gather(const struct sut_crew *crew, json_t **answers, struct sut_err **errors)
+static json_t *gather(const struct sut_crew *crew, json_t **answers, struct sut_err **errors,
+		      bool *has_failed)
 {
 	json_t *list = json_array();
 
+	*has_failed = false;
+
 	for (size_t i = 0; i < crew->n_pids; i++) {
 		json_t *answer = answers[i];
+		*has_failed |= errors[i] || json_object_get(answer, "error");
 		if (errors[i])
 			answer = json_pack("{s:i, s:s, s:s, s:[]}", "pid", (int)crew->pids[i],
 					   "name", "", "error", errors[i]->msg, "hotpatches");
@@ -123,7 +127,8 @@ struct sut_err *sut_cmd_status(int argc, char **argv, enum sut_exit *status)
 
 	if (!err)
 		err = sut_selection_read(&options, &selection);
-	if (!err && !options.n_pids)
+	const bool is_named = options.n_pids;
+	if (!err && !is_named)
 		err = sut_select_find(&selection.select, &options.pids, &options.n_pids, &n_hidden);
 	if (err)
 		return err;
@@ -138,6 +143,9 @@ struct sut_err *sut_cmd_status(int argc, char **argv, enum sut_exit *status)
 	err = sut_crew_run(&crew, &answers, &errors);
 	if (err)
 		return err;
-	*status = SUT_EXIT_OK;
-	return print(gather(&crew, answers, errors), n_hidden, options.is_json);
+	bool has_failed;
+	json_t *list = gather(&crew, answers, errors, &has_failed);
+	// Of all processes, some are always about to end; one that was named was meant.
+	*status = has_failed && is_named ? SUT_EXIT_SOME_NOT : SUT_EXIT_OK;
+	return print(list, n_hidden, options.is_json);
 }

@@ -16,7 +16,7 @@ enum sut_exit {
 	SUT_EXIT_USAGE = 2,
 	SUT_EXIT_REFUSED = 3,    /**< build: a file was refused or waits for review. */
 	SUT_EXIT_NOTHING = 4,    /**< build: nothing to patch. */
-	SUT_EXIT_SOME_NOT = 5,   /**< apply, revert, verify: some target is not as asked;
+	SUT_EXIT_SOME_NOT = 5,   /**< apply, revert, verify, status: some target is not as asked;
 				  doctor: it does not work here. */
 	SUT_EXIT_NO_TARGET = 6,  /**< apply, revert, verify: no process maps it. */
 };

@@ -91,6 +91,11 @@ refused() {
 	kill_victim
 }
 
+@test "the status of a process that is nobody's is an error, and says so" {
+	run -5 "$suture" status --pid 4194303
+	[[ $output == *"4194303"*"has exited"* ]]
+}
+
 @test "a zombie is gone, a kernel thread and a pid that is nobody's are told" {
 	sh -c 'sleep 0 & exec sleep 5' &
 	parent=$!
