@@ -90,7 +90,7 @@ static json_t *gather(const struct sut_crew *crew, json_t **answers, struct sut_
 
 	for (size_t i = 0; i < crew->n_pids; i++) {
 		json_t *answer = answers[i];
-		*has_failed |= errors[i] || json_object_get(answer, "error");
+		*has_failed |= errors[i] || *string_of(answer, "error");
 		if (errors[i])
 			answer = json_pack("{s:i, s:s, s:s, s:[]}", "pid", (int)crew->pids[i],
 					   "name", "", "error", errors[i]->msg, "hotpatches");
