@@ -208,6 +208,15 @@ size_t sut_frag_insn_at(const struct sut_program *program, const struct sut_frag
 	return low < frag->n_insns && insns[low].off == vaddr - frag->start ? low : frag->n_insns;
 }
 
+const struct sut_ref *sut_frag_ref_of(const struct sut_program *program,
+				      const struct sut_frag *frag, size_t insn)
+{
+	for (size_t i = 0; i < frag->n_refs; i++)
+		if (program->refs[frag->first_ref + i].insn == insn)
+			return &program->refs[frag->first_ref + i];
+	return NULL;
+}
+
 bool sut_frag_is_boundary(const struct sut_program *program,
 			  const struct sut_frag *frag, uint64_t vaddr)
 {

@@ -103,6 +103,10 @@ struct sut_frag *sut_program_frag_behind(const struct sut_program *program, uint
 size_t sut_frag_insn_at(const struct sut_program *program, const struct sut_frag *frag,
 			uint64_t vaddr);
 
+/** The reference of instruction @p insn of @p frag, or NULL. */
+const struct sut_ref *sut_frag_ref_of(const struct sut_program *program,
+				      const struct sut_frag *frag, size_t insn);
+
 /** Does an instruction of @p frag start at @p vaddr? */
 bool sut_frag_is_boundary(const struct sut_program *program,
 			  const struct sut_frag *frag, uint64_t vaddr);

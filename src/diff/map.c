@@ -262,23 +262,14 @@ struct sut_err *sut_match_data(struct sut_pair *pair)
 	return err;
 }
 
-static const struct sut_ref *ref_of(const struct sut_program *p, const struct sut_frag *frag,
-				    size_t insn)
-{
-	for (size_t i = 0; i < frag->n_refs; i++)
-		if (p->refs[frag->first_ref + i].insn == insn)
-			return &p->refs[frag->first_ref + i];
-	return NULL;
-}
-
 static struct sut_err *vote_by_walk(const struct sut_pair *pair, struct sut_body_walk *walk,
 				    struct votes *v)
 {
 	size_t i, j;
 
 	while (sut_body_walk_next(walk, &i, &j)) {
-		const struct sut_ref *x = ref_of(pair->old, walk->a, i);
-		const struct sut_ref *y = ref_of(pair->new, walk->b, j);
+		const struct sut_ref *x = sut_frag_ref_of(pair->old, walk->a, i);
+		const struct sut_ref *y = sut_frag_ref_of(pair->new, walk->b, j);
 		if (!x || !y || x->kind != y->kind || !is_data(pair->old, x->target) ||
 		    !is_data(pair->new, y->target))
 			continue;

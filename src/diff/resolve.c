@@ -53,13 +53,13 @@ void sut_resolver_deinit(struct sut_resolver *resolver)
 	*resolver = (struct sut_resolver){ 0 };
 }
 
-static void set_old(struct sut_link *ret, uint64_t vaddr)
+void sut_link_set_old(struct sut_link *ret, uint64_t vaddr)
 {
 	ret->kind = SUT_LINK_OLD;
 	ret->value = vaddr;
 }
 
-static void set_none(struct sut_link *ret, const char *why)
+void sut_link_set_none(struct sut_link *ret, const char *why)
 {
 	ret->kind = SUT_LINK_NONE;
 	ret->why = why;
@@ -81,18 +81,18 @@ static void resolve_code(const struct sut_resolver *r, const struct sut_place *p
 		// Pointers to functions must stay equal: the old entry, which jumps
 		// to the new code where there is any.
 		if (o != SUT_NO_MATCH && pair->old->frags[o].is_called)
-			set_old(ret, pair->old->frags[o].start);
+			sut_link_set_old(ret, pair->old->frags[o].start);
 		else
 			*ret = (struct sut_link){ SUT_LINK_FRAG, vaddr, n };
 		return;
 	}
 	if (o != SUT_NO_MATCH &&
 	    r->diff->old_units[pair->old->frags[o].unit].change == SUT_CHANGE_NONE)
-		set_old(ret, pair->old->frags[o].start + (vaddr - place->frag->start));
+		sut_link_set_old(ret, pair->old->frags[o].start + (vaddr - place->frag->start));
 	else if (user.unit == SUT_NO_MATCH)
 		*ret = (struct sut_link){ SUT_LINK_FRAG, vaddr, n };
 	else
-		set_none(ret, "points into the middle of another changed function");
+		sut_link_set_none(ret, "points into the middle of another changed function");
 }
 
 static bool same_symbol(const struct sut_symbol *a, const struct sut_symbol *b)
@@ -147,14 +147,14 @@ static void resolve_import(const struct sut_resolver *r, const struct sut_place 
 	const struct sut_symbol *symbol = sut_place_symbol(r->diff->pair->new, place->reloc);
 
 	if (!symbol) {
-		set_none(ret, "a stub without a symbol");
+		sut_link_set_none(ret, "a stub without a symbol");
 		return;
 	}
 	for (size_t i = 0; i < 2; i++) {
 		const struct sut_reloc *slot = find_slot(r, place->reloc, types[i]);
 		const struct sut_plt_slot *stub = slot ? find_old_stub(r, slot->vaddr) : NULL;
 		if (stub) {
-			set_old(ret, stub->stub);
+			sut_link_set_old(ret, stub->stub);
 			return;
 		}
 		if (slot) {
@@ -177,11 +177,11 @@ static void resolve_ifunc(const struct sut_resolver *r, const struct sut_place *
 			sut_image_reloc_at(pair->old->image, pair->old->plt[i].slot);
 		if (slot && slot->type == R_X86_64_IRELATIVE &&
 		    sut_address_same(pair, slot->addend, place->reloc->addend)) {
-			set_old(ret, pair->old->plt[i].stub);
+			sut_link_set_old(ret, pair->old->plt[i].stub);
 			return;
 		}
 	}
-	set_none(ret, "an indirect function that the old build does not have");
+	sut_link_set_none(ret, "an indirect function that the old build does not have");
 }
 
 // A word of the payload that points to new address `vaddr`, if that resolves itself.
@@ -210,7 +210,7 @@ static void resolve_relative_slot(const struct sut_resolver *r, const struct sut
 			continue;
 		sut_place_find(r->diff->pair->old, reloc->vaddr, &other);
 		if (other.kind == SUT_PLACE_SLOT) {
-			set_old(ret, reloc->vaddr);
+			sut_link_set_old(ret, reloc->vaddr);
 			return;
 		}
 	}
@@ -228,7 +228,7 @@ static void resolve_slot(const struct sut_resolver *r, const struct sut_place *p
 		return;
 	}
 	if (slot) {
-		set_old(ret, slot->vaddr);
+		sut_link_set_old(ret, slot->vaddr);
 		return;
 	}
 	switch (place->reloc->type) {
@@ -240,13 +240,14 @@ static void resolve_slot(const struct sut_resolver *r, const struct sut_place *p
 		else if (symbol)
 			set_pointer(r, symbol->vaddr + place->reloc->addend, ret);
 		else
-			set_none(ret, "a slot without a symbol");
+			sut_link_set_none(ret, "a slot without a symbol");
 		return;
 	case R_X86_64_IRELATIVE:
-		set_none(ret, "a new slot of an indirect function");
+		sut_link_set_none(ret, "a new slot of an indirect function");
 		return;
 	default:
-		set_none(ret, "a thread-local variable that the old build does not use so");
+		sut_link_set_none(ret,
+				  "a thread-local variable that the old build does not use so");
 	}
 }
 
@@ -285,7 +286,7 @@ static void resolve_rodata(const struct sut_resolver *r, uint64_t vaddr, struct 
 		sut_place_find(pair->old, mapped, &place);
 		if (place.kind == SUT_PLACE_RODATA &&
 		    sut_rodata_same(pair, mapped, vaddr, user.access)) {
-			set_old(ret, mapped);
+			sut_link_set_old(ret, mapped);
 			ret->is_between = quality == SUT_MAP_BETWEEN;
 			return;
 		}
@@ -293,7 +294,7 @@ static void resolve_rodata(const struct sut_resolver *r, uint64_t vaddr, struct 
 	const char *text = sut_rodata_text(pair->new->image, vaddr);
 	if (!user.access && text && find_text(r, text, &mapped) &&
 	    sut_rodata_same(pair, mapped, vaddr, 0)) {
-		set_old(ret, mapped);
+		sut_link_set_old(ret, mapped);
 		return;
 	}
 	*ret = (struct sut_link){ .kind = SUT_LINK_COPY, .value = vaddr };
@@ -372,7 +373,7 @@ static void resolve_relro(const struct sut_resolver *r, uint64_t vaddr, struct s
 	if (quality != SUT_MAP_NONE) {
 		sut_place_find(pair->old, mapped, &place);
 		if (place.kind == SUT_PLACE_RELRO && sut_object_same(r->diff, mapped, vaddr)) {
-			set_old(ret, mapped);
+			sut_link_set_old(ret, mapped);
 			ret->is_between = quality == SUT_MAP_BETWEEN;
 			return;
 		}
@@ -387,10 +388,10 @@ static void resolve_edge(const struct sut_resolver *r, uint64_t vaddr, struct su
 	uint64_t mapped;
 
 	if (sut_map_look_up(&pair->backward, vaddr, &mapped) == SUT_MAP_EXACT) {
-		set_old(ret, mapped);
+		sut_link_set_old(ret, mapped);
 		return;
 	}
-	set_none(ret, "the end of a section that no unchanged function refers to");
+	sut_link_set_none(ret, "the end of a section that no unchanged function refers to");
 }
 
 void sut_resolve(const struct sut_resolver *r, uint64_t vaddr, struct sut_user user,
@@ -435,13 +436,13 @@ void sut_resolve(const struct sut_resolver *r, uint64_t vaddr, struct sut_user u
 		sut_resolve_variable(r->diff->pair, vaddr, user.access, ret);
 		break;
 	case SUT_PLACE_HEADER:
-		set_old(ret, vaddr - pair->new->image->low + pair->old->image->low);
+		sut_link_set_old(ret, vaddr - pair->new->image->low + pair->old->image->low);
 		break;
 	case SUT_PLACE_EDGE:
 		resolve_edge(r, vaddr, ret);
 		break;
 	case SUT_PLACE_NONE:
-		set_none(ret, "an address outside of the file's memory");
+		sut_link_set_none(ret, "an address outside of the file's memory");
 		break;
 	}
 }

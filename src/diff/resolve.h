@@ -49,6 +49,11 @@ struct sut_link {
 	const char *why;               /**< NONE: one clause for a person. Static. */
 };
 
+/** The answer is old address @p vaddr. */
+void sut_link_set_old(struct sut_link *ret, uint64_t vaddr);
+/** There is none; @p why is static. */
+void sut_link_set_none(struct sut_link *ret, const char *why);
+
 /** What resolving needs to look up quickly. Owns its index; borrows the diff. */
 struct sut_resolver {
 	const struct sut_diff *diff;

@@ -33,22 +33,13 @@ struct tables {
 	const struct sut_frag *a, *b; /**< The fragments that use it. */
 };
 
-// The reference of an instruction, or NULL.
-static const struct sut_ref *ref_of(const struct sut_program *p, const struct sut_frag *frag,
-				    size_t insn)
-{
-	for (size_t i = 0; i < frag->n_refs; i++)
-		if (p->refs[frag->first_ref + i].insn == insn)
-			return &p->refs[frag->first_ref + i];
-	return NULL;
-}
-
 // Does instruction i of the old fragment do what j of the new one does?
 static bool same_insn(const struct tables *t, size_t i, size_t j)
 {
 	const struct sut_insn *x = &t->pair->old->insns[t->a->first_insn + i];
 	const struct sut_insn *y = &t->pair->new->insns[t->b->first_insn + j];
-	const struct sut_ref *r = ref_of(t->pair->old, t->a, i), *q = ref_of(t->pair->new, t->b, j);
+	const struct sut_ref *r = sut_frag_ref_of(t->pair->old, t->a, i),
+			     *q = sut_frag_ref_of(t->pair->new, t->b, j);
 
 	if (x->shape != y->shape || !r != !q)
 		return false;

@@ -8,18 +8,6 @@
 #include "diff/pair.h"
 #include "diff/resolve.h"
 
-static void set_old(struct sut_link *ret, uint64_t vaddr)
-{
-	ret->kind = SUT_LINK_OLD;
-	ret->value = vaddr;
-}
-
-static void set_none(struct sut_link *ret, const char *why)
-{
-	ret->kind = SUT_LINK_NONE;
-	ret->why = why;
-}
-
 /** What lies between two mapped neighbours of a variable, on both sides. The ends of
  *  a section count as neighbours. */
 struct gap {
@@ -117,7 +105,7 @@ static void resolve_unmapped(const struct sut_pair *pair, uint64_t vaddr, enum s
 	uint64_t old;
 
 	if (!find_gap(pair, vaddr, &gap)) {
-		set_none(ret, "a variable in memory that the old build does not have");
+		sut_link_set_none(ret, "a variable in memory that the old build does not have");
 		return;
 	}
 	bool is_weak = find_weak(pair, vaddr, &old);
@@ -128,19 +116,21 @@ static void resolve_unmapped(const struct sut_pair *pair, uint64_t vaddr, enum s
 	if (is_weak) {
 		sut_place_find(pair->old, old, &other);
 		if (old < gap.old_low || old >= gap.old_high || other.kind != kind)
-			set_none(ret, "a variable that changed functions use in another order");
+			sut_link_set_none(ret,
+					  "a variable that changed functions use in another order");
 		else if (gap.new_high - gap.new_low > gap.old_high - gap.old_low &&
 			 !has_newcomer(pair, &gap))
-			set_none(ret, "a variable that seems to have grown");
+			sut_link_set_none(ret, "a variable that seems to have grown");
 		else
-			set_old(ret, old);
+			sut_link_set_old(ret, old);
 		ret->is_between = true;
 		return;
 	}
 	if (gap.new_high - gap.new_low > gap.old_high - gap.old_low && is_accounted_for(pair, &gap))
 		*ret = (struct sut_link){ .kind = SUT_LINK_VARIABLE, .value = vaddr };
 	else
-		set_none(ret, "a variable that may be new, or one that only changed functions use");
+		sut_link_set_none(
+			ret, "a variable that may be new, or one that only changed functions use");
 }
 
 static bool has_symbol(const struct sut_image *image, const char *name)
@@ -178,7 +168,7 @@ static void resolve_place(const struct sut_pair *pair, uint64_t vaddr, struct su
 
 	sut_place_find(pair->new, vaddr, &place);
 	if (entry && entry->against >= entry->votes) {
-		set_none(ret, "unchanged functions disagree about this variable");
+		sut_link_set_none(ret, "unchanged functions disagree about this variable");
 		return;
 	}
 	if (!entry && is_new_export(pair, vaddr)) {
@@ -192,10 +182,10 @@ static void resolve_place(const struct sut_pair *pair, uint64_t vaddr, struct su
 	}
 	sut_place_find(pair->old, mapped, &other);
 	if (other.kind != place.kind) {
-		set_none(ret, "a variable that moved to another kind of memory");
+		sut_link_set_none(ret, "a variable that moved to another kind of memory");
 		return;
 	}
-	set_old(ret, mapped);
+	sut_link_set_old(ret, mapped);
 	ret->is_between = quality == SUT_MAP_BETWEEN;
 }
 
@@ -281,12 +271,13 @@ void sut_resolve_variable(const struct sut_pair *pair, uint64_t vaddr, uint32_t 
 	if (ret->kind == SUT_LINK_NONE)
 		return;
 	if (ret->kind == SUT_LINK_OLD && !access && has_grown(pair, vaddr, ret->value))
-		set_none(ret, "a variable that seems to have grown");
+		sut_link_set_none(ret, "a variable that seems to have grown");
 	if (!access || (ret->kind == SUT_LINK_OLD && is_rigid(pair, vaddr, access, ret->value)))
 		return;
 	// A variable that became wider, or an access to several at once.
 	if (!has_same_new(pair, vaddr, access, ret) ||
 	    (ret->kind == SUT_LINK_OLD && !has_same_old(pair, vaddr, access, ret->value)))
-		set_none(ret, "it is accessed together with memory that is another variable's in "
-			      "the old build");
+		sut_link_set_none(
+			ret, "it is accessed together with memory that is another variable's in "
+			     "the old build");
 }

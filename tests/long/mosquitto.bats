@@ -97,7 +97,7 @@ probe() { # ROLE
 	echo "== quality 2"; heard "${!port}" 1 'room/#' -t room/a/b -m hello -q 2
 	echo "== version 5"; heard "${!port}" 1 'five/#' -V 5 -q 1 -t five/x -m hello -D publish user-property k v
 	echo "== nobody listens"; client pub "${!port}" -V 5 -q 1 -t nobody/here -m lost -d -i lonely | grep -E 'PUBACK|Warning'
-	echo "== shared"; heard "${!port}" 1 "\$share/group/work/+" -t work/one -m job -q 1
+	echo "== shared"; heard "${!port}" 1 "\$share/group/jobs/+" -t jobs/one -m job -q 1
 	echo "== retained"; client pub "${!port}" -t kept -m still -r; client sub "${!port}" -t kept -C 1 -W 3
 	client pub "${!port}" -t kept -n -r
 	echo "== kept session"

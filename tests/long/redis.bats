@@ -8,22 +8,21 @@ bats_require_minimum_version 1.5.0
 
 setup_file() {
 	source "$BATS_TEST_DIRNAME/../lib/scenario.bash"
+	source "$BATS_TEST_DIRNAME/../lib/redis.bash"
 	need_commands jq
 	work_begin
 	export work known_pair
-	local each
-	deb_fetch_both redis-tools 5:7.0.15-1~deb12u7 5:7.0.15-1~deb12u10
-	for each in old new; do
-		local deb=${each}_deb
-		deb_libraries "$work/$each" "${!deb}"
-		deb_unpack "$work/$each" "${!deb}" \
-			"$(deb_fetch redis-server "$(deb_version "${!deb}")")"
-	done
+	redis_unpack
 }
 
 setup() {
 	source "$BATS_TEST_DIRNAME/../lib/scenario.bash"
 	source "$BATS_TEST_DIRNAME/../lib/redis.bash"
+	# In place of the library's: more questions.
+	probe() { # ROLE
+		local port=port_$1
+		redis_probe_all "${!port}"
+	}
 }
 
 teardown() {
@@ -35,36 +34,14 @@ teardown_file() {
 	work_end
 }
 
-server_start() { # ROLE ROOT
-	free_ports "port_$1"
-	local port=port_$1
-	rm -rf "$work/${1:?}"
-	redis_start "$1" "$2" "$work/$1" "${!port}"
-	printf -v "server_$1" %s "$pid"
-}
-
-server_pids() { # ROLE
-	local server=server_$1
-	echo "${!server}"
-}
-
-probe() { # ROLE
-	local port=port_$1
-	redis_probe "${!port}"
+# What tells the packages apart, and every command that the load tool knows.
+redis_probe_all() { # PORT
+	redis_probe "$1"
 	echo "== benchmark"
-	redis_tool benchmark -h 127.0.0.1 -p "${!port}" --dbnum 2 -n 2000 -r 100 -d 50 --csv 2>&1 |
+	redis_tool benchmark -h 127.0.0.1 -p "$1" --dbnum 2 -n 2000 -r 100 -d 50 --csv 2>&1 |
 		sed 's/,.*//'
-	redis_tool benchmark -h 127.0.0.1 -p "${!port}" --dbnum 2 -n 2000 -P 16 -c 4 -q -t get,set 2>&1 |
+	redis_tool benchmark -h 127.0.0.1 -p "$1" --dbnum 2 -n 2000 -P 16 -c 4 -q -t get,set 2>&1 |
 		grep -c 'requests per second'
-}
-
-use_begin() {
-	# shellcheck disable=SC2154 # server_start sets it
-	redis_load_begin "$port_target"
-}
-
-use_end() {
-	redis_load_end "$port_target"
 }
 
 @test "redis runs every function of the new package on the old one's data" {
