@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -62,7 +63,7 @@ void sut_file_deinit(struct sut_file *file)
 	*file = (struct sut_file){ 0 };
 }
 
-static struct sut_err *write_all(int fd, struct sut_view bytes)
+static struct sut_err *write_all(int fd, struct sut_view bytes, unsigned int mode)
 {
 	while (bytes.size) {
 		ssize_t done = write(fd, bytes.data, bytes.size);
@@ -73,12 +74,12 @@ static struct sut_err *write_all(int fd, struct sut_view bytes)
 		bytes.data += done;
 		bytes.size -= done;
 	}
-	if (fchmod(fd, 0644) < 0 || fsync(fd) < 0)
+	if (fchmod(fd, mode) < 0 || fsync(fd) < 0)
 		return sut_err_os(errno, "sync");
 	return NULL;
 }
 
-struct sut_err *sut_file_write(const char *path, struct sut_view bytes)
+static struct sut_err *replace_file(const char *path, struct sut_view bytes, unsigned int mode)
 {
 	_cleanup_free_ char *temporary = NULL;
 
@@ -88,7 +89,7 @@ struct sut_err *sut_file_write(const char *path, struct sut_view bytes)
 	if (fd < 0)
 		return sut_err_os(errno, "%s", path);
 
-	struct sut_err *err = write_all(fd, bytes);
+	struct sut_err *err = write_all(fd, bytes, mode);
 	if (!err && rename(temporary, path) < 0)
 		err = sut_err_os(errno, "rename");
 	if (err) {
@@ -96,4 +97,30 @@ struct sut_err *sut_file_write(const char *path, struct sut_view bytes)
 		return sut_err_wrap(err, "%s", path);
 	}
 	return NULL;
+}
+
+struct sut_err *sut_file_write(const char *path, struct sut_view bytes)
+{
+	return replace_file(path, bytes, 0644);
+}
+
+// fsync(2): the entry in the folder is not synced with the file.
+static struct sut_err *sync_folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	_cleanup_free_ char *folder = slash ? strndup(path, slash - path + 1) : strdup(".");
+
+	if (!folder)
+		return sut_err_nomem();
+	_cleanup_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fsync(fd) < 0)
+		return sut_err_os(errno, "sync %s", folder);
+	return NULL;
+}
+
+struct sut_err *sut_file_write_durable(const char *path, struct sut_view bytes, unsigned int mode)
+{
+	struct sut_err *err = replace_file(path, bytes, mode);
+
+	return err ? err : sync_folder_of(path);
 }

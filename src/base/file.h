@@ -29,3 +29,7 @@ void sut_file_deinit(struct sut_file *file);
 /** Replace @p path by @p bytes, atomically, with mode 0644. */
 sut_check struct sut_err *sut_file_write(const char *path,
 					 struct sut_view bytes);
+/** The same with another mode (0600 for secrets), and the folder is synced too: what
+ *  this has written is there after a power failure. */
+sut_check struct sut_err *sut_file_write_durable(const char *path, struct sut_view bytes,
+						 unsigned int mode);

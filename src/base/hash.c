@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/hash.h"
 
+#include <string.h>
+
 #include <openssl/evp.h>
 
 struct sut_err *sut_sha256(struct sut_view bytes, struct sut_sha256 *ret)
@@ -32,4 +34,22 @@ void sut_hex(struct sut_view bytes, char *ret)
 		ret[2 * i + 1] = digits[bytes.data[i] & 15];
 	}
 	ret[2 * bytes.size] = 0;
+}
+
+static int digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+bool sut_unhex(const char *text, size_t size, uint8_t *ret)
+{
+	if (strlen(text) != 2 * size || strspn(text, "0123456789abcdefABCDEF") != 2 * size)
+		return false;
+	for (size_t i = 0; i < size; i++)
+		ret[i] = digit(text[2 * i]) << 4 | digit(text[2 * i + 1]);
+	return true;
 }

@@ -5,6 +5,8 @@
  * Digests: SHA-256 for identity and proof, a fast 64-bit hash for tables.
  */
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "base/view.h"
 
@@ -29,3 +31,7 @@ uint64_t sut_hash(uint64_t seed, const void *data, size_t size);
 /** Write @p bytes as lower-case hex with a final NUL: @p ret has room for
  *  2 * size + 1 characters. */
 void sut_hex(struct sut_view bytes, char *ret);
+
+/** Read a whole text of hex digits in either case that makes exactly @p size bytes.
+ *  False, and @p ret untouched, for anything else. */
+bool sut_unhex(const char *text, size_t size, uint8_t *ret);
