@@ -41,3 +41,7 @@ struct sut_err *sut_cmd_symbols(int argc, char **argv, enum sut_exit *status);
 struct sut_err *sut_cmd_verify(int argc, char **argv, enum sut_exit *status);
 struct sut_err *sut_cmd_revert(int argc, char **argv, enum sut_exit *status);
 struct sut_err *sut_cmd_doctor(int argc, char **argv, enum sut_exit *status);
+
+/** The usage of commands, beside them. */
+extern const char sut_usage_hub[];
+struct sut_err *sut_cmd_hub(int argc, char **argv, enum sut_exit *status);
