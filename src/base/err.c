@@ -111,6 +111,9 @@ const char *sut_code_name(enum sut_code code)
 		[SUT_E_GONE] = "gone",
 		[SUT_E_DENIED] = "denied",
 		[SUT_E_USAGE] = "usage",
+		[SUT_E_UNTRUSTED] = "untrusted",
+		[SUT_E_EXPIRED] = "expired",
+		[SUT_E_NETWORK] = "network",
 	};
 
 	return names[code];

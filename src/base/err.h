@@ -29,6 +29,10 @@ enum sut_code {
 	SUT_E_DENIED,      /**< The kernel does not let us; needs privileges. */
 	SUT_E_USAGE,       /**< The caller asked for something that makes no
 				sense: a file that is not there, a bad option. */
+	SUT_E_UNTRUSTED,   /**< Received bytes are not what their signers vouch for:
+				signatures, digests, an older version. */
+	SUT_E_EXPIRED,     /**< Signed, but its time is over. */
+	SUT_E_NETWORK,     /**< A server cannot be reached, or answers no sense. */
 };
 
 /** An error. Owns its message; freed with sut_err_free(). */
