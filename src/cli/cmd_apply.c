@@ -26,7 +26,8 @@ static struct sut_err *run(const struct sut_crew_options *options, struct sut_ap
 	if (!err)
 		err = sut_crew_rows(&crew, &rows);
 	if (!err)
-		err = sut_crew_print(rows, crew.n_pids, n_hidden, options->is_json, status);
+		err = sut_crew_print(rows, crew.n_pids, n_hidden, apply->is_found, options->is_json,
+				     status);
 	sut_rows_free(rows, crew.n_pids);
 	return err;
 }
@@ -50,6 +51,7 @@ struct sut_err *sut_cmd_apply(int argc, char **argv, enum sut_exit *status)
 		.timeout = options.timeout * 1e9,
 		.is_entry_only = options.is_entry_only,
 		.is_dry_run = options.is_dry_run,
+		.is_found = !options.n_pids,
 	};
 	err = sut_apply_check(&apply);
 	if (!err)

@@ -17,6 +17,7 @@ struct sut_err *sut_cmd_revert(int argc, char **argv, enum sut_exit *status)
 	err = sut_selection_read(&options, &selection);
 	if (err)
 		return err;
+	selection.select.is_found = !options.n_pids;
 	struct sut_revert revert = {
 		.select = selection.select,
 		.timeout = options.timeout * 1e9,

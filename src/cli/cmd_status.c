@@ -80,7 +80,7 @@ static struct sut_err *print_table(const json_t *processes)
 	return err ? err : sut_table_print(table);
 }
 
-// Processes without anything of ours are named only when they were asked for.
+// A process that carried something when it was searched for and has gone is left out.
 static json_t *gather(const struct sut_crew *crew, json_t **answers, struct sut_err **errors,
 		      bool *has_failed)
 {
@@ -90,6 +90,10 @@ static json_t *gather(const struct sut_crew *crew, json_t **answers, struct sut_
 
 	for (size_t i = 0; i < crew->n_pids; i++) {
 		json_t *answer = answers[i];
+		if (!errors[i] && json_object_size(answer) == 0) {
+			json_decref(answer);
+			continue;
+		}
 		*has_failed |= errors[i] || *string_of(answer, "error");
 		if (errors[i])
 			answer = json_pack("{s:i, s:s, s:s, s:[]}", "pid", (int)crew->pids[i],
@@ -128,6 +132,7 @@ struct sut_err *sut_cmd_status(int argc, char **argv, enum sut_exit *status)
 	if (!err)
 		err = sut_selection_read(&options, &selection);
 	const bool is_named = options.n_pids;
+	selection.select.is_found = !is_named;
 	if (!err && !is_named)
 		err = sut_select_find(&selection.select, &options.pids, &options.n_pids, &n_hidden);
 	if (err)

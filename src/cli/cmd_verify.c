@@ -31,6 +31,7 @@ struct sut_err *sut_cmd_verify(int argc, char **argv, enum sut_exit *status)
 
 	if (!err)
 		err = sut_selection_read(&options, &selection);
+	selection.select.is_found = !options.n_pids;
 	if (!err)
 		err = find_targets(&options, &selection);
 	if (err)

@@ -147,14 +147,18 @@ static bool is_as_asked(enum sut_outcome outcome)
 	       outcome == SUT_OUTCOME_READY;
 }
 
-static enum sut_exit find_status(const struct sut_row *rows, size_t n)
+// Of those that a search found, some may always be about to end.
+static enum sut_exit find_status(const struct sut_row *rows, size_t n, bool is_found)
 {
-	if (n == 0)
-		return SUT_EXIT_NO_TARGET;
-	for (size_t i = 0; i < n; i++)
-		if (!is_as_asked(rows[i].outcome))
+	size_t n_gone = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		bool is_gone = is_found && rows[i].outcome == SUT_OUTCOME_GONE;
+		if (!is_gone && !is_as_asked(rows[i].outcome))
 			return SUT_EXIT_SOME_NOT;
-	return SUT_EXIT_OK;
+		n_gone += is_gone;
+	}
+	return n_gone == n ? SUT_EXIT_NO_TARGET : SUT_EXIT_OK;
 }
 
 static struct sut_err *print_json(const struct sut_row *rows, size_t n, size_t n_hidden)
@@ -202,10 +206,10 @@ static struct sut_err *print_table(const struct sut_row *rows, size_t n)
 	return err ? err : sut_table_print(table);
 }
 
-struct sut_err *sut_crew_print(const struct sut_row *rows, size_t n, size_t n_hidden, bool is_json,
-			       enum sut_exit *status)
+struct sut_err *sut_crew_print(const struct sut_row *rows, size_t n, size_t n_hidden, bool is_found,
+			       bool is_json, enum sut_exit *status)
 {
-	*status = find_status(rows, n);
+	*status = find_status(rows, n, is_found);
 	if (is_json)
 		return print_json(rows, n, n_hidden);
 	struct sut_err *err = n ? print_table(rows, n) : NULL;

@@ -41,6 +41,7 @@ const volatile sig_atomic_t *sut_crew_catch_signals(void);
 /** Show on a terminal how far a crew is; for sut_crew.progress. */
 void sut_crew_progress(size_t n_done, size_t n_pids, void *context);
 
-/** Print rows, as a table or JSON, and say how the command ends. */
+/** Print rows, as a table or JSON, and say how the command ends: of processes that a
+ *  search found (@p is_found), those that are gone are nobody's failure. */
 sut_check struct sut_err *sut_crew_print(const struct sut_row *rows, size_t n, size_t n_hidden,
-					 bool is_json, enum sut_exit *status);
+					 bool is_found, bool is_json, enum sut_exit *status);

@@ -75,7 +75,8 @@ struct sut_err *sut_selection_run(const struct sut_crew_options *options,
 	if (!err)
 		err = sut_crew_rows(&crew, &rows);
 	if (!err)
-		err = sut_crew_print(rows, crew.n_pids, n_hidden, options->is_json, status);
+		err = sut_crew_print(rows, crew.n_pids, n_hidden, selection->select.is_found,
+				     options->is_json, status);
 	sut_rows_free(rows, crew.n_pids);
 	return err;
 }

@@ -34,11 +34,10 @@ struct sut_err *sut_apply_check(const struct sut_apply *apply)
 	return NULL;
 }
 
-struct sut_err *sut_apply_find(const struct sut_apply *apply, pid_t **ret, size_t *n_ret,
-			       size_t *n_hidden_ret)
+// The builds that the hotpatches are for.
+static struct sut_err *list_builds(const struct sut_apply *apply, struct sut_build_id **ret)
 {
 	_cleanup_free_ struct sut_build_id *ids = calloc(apply->n_patches + 1, sizeof(*ids));
-	struct sut_found found = { 0 };
 
 	if (!ids)
 		return sut_err_nomem();
@@ -48,13 +47,34 @@ struct sut_err *sut_apply_find(const struct sut_apply *apply, pid_t **ret, size_
 			return sut_err(SUT_E_FORMAT, "hotpatch %s: \"%s\" is no build-id",
 				       sut_patch_string(&apply->patches[i], "name"), hex);
 	}
-	struct sut_err *err = sut_find_builds(ids, apply->n_patches, &found);
+	*ret = steal(ids);
+	return NULL;
+}
+
+struct sut_err *sut_apply_find(const struct sut_apply *apply, pid_t **ret, size_t *n_ret,
+			       size_t *n_hidden_ret)
+{
+	_cleanup_free_ struct sut_build_id *ids = NULL;
+	struct sut_found found = { 0 };
+	struct sut_err *err = list_builds(apply, &ids);
+
+	if (!err)
+		err = sut_find_builds(ids, apply->n_patches, &found);
 	if (err)
 		return err;
 	*ret = found.pids.items;
 	*n_ret = found.pids.n;
 	*n_hidden_ret = found.n_hidden;
 	return NULL;
+}
+
+bool sut_apply_concerns(const struct sut_apply *apply, pid_t pid)
+{
+	_cleanup_free_ struct sut_build_id *ids = NULL;
+	struct sut_err *err = list_builds(apply, &ids);
+
+	sut_err_free(err);
+	return err || sut_find_has_build(pid, ids, apply->n_patches);
 }
 
 /** One process on its way. */
@@ -109,6 +129,8 @@ static struct sut_err *plan_all(struct work *work)
 				return err;
 		}
 	}
+	if (work->n_plans == 0 && work->apply->is_found)
+		return sut_err(SUT_E_GONE, SUT_ROW_MOVED_ON);
 	if (work->n_plans == 0)
 		return sut_err(SUT_E_MISMATCH, "does not map the build");
 	return NULL;
@@ -341,7 +363,7 @@ static struct sut_err *apply_plans(struct work *work, uint64_t deadline)
 {
 	_cleanup_(sut_switch_deinit) struct sut_switch s = { 0 };
 	// Some kernels let only a tracer write through protection.
-	struct sut_err *err = sut_tracer_seize(&work->target.tracer);
+	struct sut_err *err = sut_target_seize(&work->target);
 
 	if (!err)
 		err = sut_target_clear(&work->target);
@@ -444,7 +466,18 @@ static struct sut_err *adopt(struct sut_tracer *tracer, const pid_t *tids, size_
 	return err || !n ? err : sut_tracer_inherit(tracer);
 }
 
-static json_t *apply_process(pid_t pid, const pid_t *tids, size_t n, const struct sut_apply *apply)
+// Asked in this order: it may run the build again by now, but not as the process that
+// was looked at.
+static bool has_moved_on(const struct work *work, pid_t pid, bool is_open)
+{
+	return !sut_apply_concerns(work->apply, pid) ||
+	       (is_open && !sut_snapshot_is_current(&work->target.now));
+}
+
+// @p again_ret: it became another program before it was touched, which may be the build
+// too.
+static json_t *apply_process(pid_t pid, const pid_t *tids, size_t n, const struct sut_apply *apply,
+			     bool *again_ret)
 {
 	struct work work = { .apply = apply, .row.pid = pid };
 	uint64_t deadline = sut_now() + work.apply->timeout;
@@ -458,6 +491,9 @@ static json_t *apply_process(pid_t pid, const pid_t *tids, size_t n, const struc
 			err = apply_target(&work, deadline);
 		sut_target_settle(&work.target);
 	}
+	if (err && apply->is_found && has_moved_on(&work, pid, is_open))
+		err = sut_row_moved_on(err);
+	*again_ret = err && err->code == SUT_E_GONE && !(is_open && work.target.tracer.n_threads);
 	sut_row_fail(&work.row, err);
 	work.row.hotpatches = join_names(work.apply);
 	json_t *answer = sut_row_to_json(&work.row);
@@ -469,10 +505,20 @@ static json_t *apply_process(pid_t pid, const pid_t *tids, size_t n, const struc
 
 json_t *sut_apply_work(pid_t pid, void *apply)
 {
-	return apply_process(pid, NULL, 0, apply);
+	enum { MAX_TRIES = 5 };
+
+	for (int tries = 1;; tries++) {
+		bool again;
+		json_t *answer = apply_process(pid, NULL, 0, apply, &again);
+		if (!again || tries == MAX_TRIES)
+			return answer;
+		json_decref(answer);
+	}
 }
 
 json_t *sut_apply_held(pid_t pid, const pid_t *tids, size_t n, const struct sut_apply *apply)
 {
-	return apply_process(pid, tids, n, apply);
+	bool ignored;
+
+	return apply_process(pid, tids, n, apply, &ignored);
 }

@@ -26,6 +26,9 @@ struct sut_apply {
 	bool is_entry_only; /**< Hotpatches that are proved to allow it are switched while
 				 threads are in the old code. */
 	bool is_dry_run;  /**< Check everything, change nothing. */
+	/** A search found the processes: one that no longer maps a build when it is worked on
+	 *  is gone, not refused. */
+	bool is_found;
 };
 
 /** Do these hotpatches make sense together? SUT_E_USAGE when two are for the same
@@ -36,6 +39,9 @@ sut_check struct sut_err *sut_apply_check(const struct sut_apply *apply);
  *  not be looked into. @p ret is an array that the caller frees. */
 sut_check struct sut_err *sut_apply_find(const struct sut_apply *apply, pid_t **ret,
 					 size_t *n_ret, size_t *n_hidden_ret);
+
+/** Does process @p pid map one of the builds? True also when that cannot be told. */
+bool sut_apply_concerns(const struct sut_apply *apply, pid_t pid);
 
 /** Apply to process @p pid, in a process of our own (it is a sut_crew_fn). The
  *  context is a struct sut_apply. */

@@ -97,7 +97,7 @@ static struct sut_err *revert_active(struct work *work, uint64_t deadline)
 {
 	_cleanup_(sut_switch_deinit) struct sut_switch s = { 0 };
 	// Some kernels let only a tracer write through protection.
-	struct sut_err *err = sut_tracer_seize(&work->target.tracer);
+	struct sut_err *err = sut_target_seize(&work->target);
 
 	if (!err)
 		err = each(work, may_be_active, add_one, &s);
@@ -142,9 +142,15 @@ json_t *sut_revert_work(pid_t pid, void *context)
 	if (is_open) {
 		work.row.name = strdup(work.target.now.process.comm);
 		work.row.hotpatches = sut_select_join(&work.revert->select, &work.target.traces);
-		err = revert_target(&work, deadline);
+		err = sut_select_check(&work.revert->select, &work.target.traces);
+		if (!err)
+			err = revert_target(&work, deadline);
 		sut_target_settle(&work.target);
 	}
+	if (err && work.revert->select.is_found &&
+	    (!sut_select_concerns(&work.revert->select, pid) ||
+	     (is_open && !sut_snapshot_is_current(&work.target.now))))
+		err = sut_row_moved_on(err);
 	sut_row_fail(&work.row, err);
 	json_t *answer = sut_row_to_json(&work.row);
 	sut_row_deinit(&work.row);

@@ -40,6 +40,14 @@ void sut_row_fail(struct sut_row *row, struct sut_err *err)
 	sut_err_free(err);
 }
 
+struct sut_err *sut_row_moved_on(struct sut_err *err)
+{
+	if (err->code == SUT_E_GONE)
+		return err;
+	sut_err_free(err);
+	return sut_err(SUT_E_GONE, SUT_ROW_MOVED_ON);
+}
+
 static const char *text(const char *string)
 {
 	return string ? string : "";

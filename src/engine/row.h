@@ -23,7 +23,7 @@ enum sut_outcome {
 	SUT_OUTCOME_BUSY,     /**< Not now: somebody is in the way. */
 	SUT_OUTCOME_REFUSED,  /**< Not this process. */
 	SUT_OUTCOME_DIFFERS,  /**< verify: something is not as the file says. */
-	SUT_OUTCOME_GONE,     /**< It exited meanwhile. */
+	SUT_OUTCOME_GONE,     /**< It exited meanwhile, or is no longer what was looked for. */
 	SUT_OUTCOME_READY,    /**< apply --dry-run: it could be patched. */
 };
 
@@ -41,6 +41,9 @@ struct sut_row {
 	uint64_t place; /**< For how long one thread was borrowed to map the payload, ns. */
 };
 
+/** The reason of a row that is gone though its process runs. */
+#define SUT_ROW_MOVED_ON "it has become another program"
+
 /** The reason of a row that went well, but leaves old code in use. */
 #define SUT_ROW_ENTRY_ONLY "entry only: calls that had begun may still run the old code"
 
@@ -51,6 +54,10 @@ const char *sut_outcome_name(enum sut_outcome outcome);
 
 /** Let @p row say that it failed with @p err, which is consumed. NULL: nothing. */
 void sut_row_fail(struct sut_row *row, struct sut_err *err);
+
+/** What a search found and is no longer there has not failed with @p err, which is
+ *  consumed, but is gone. */
+struct sut_err *sut_row_moved_on(struct sut_err *err) __attribute__((returns_nonnull));
 
 /** A row as JSON, a new reference, or NULL when out of memory. */
 json_t *sut_row_to_json(const struct sut_row *row);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "engine/row.h"
 #include "live/trace.h"
 #include "patch/patch.h"
 #include "process/find.h"
@@ -40,6 +41,21 @@ static bool carries(struct sut_process *process, const struct sut_maps *maps, vo
 		is_found = sut_select_has(select, &traces.items[i]);
 	sut_traces_deinit(&traces);
 	return is_found;
+}
+
+struct sut_err *sut_select_check(const struct sut_select *select, const struct sut_traces *traces)
+{
+	for (size_t i = 0; i < traces->n; i++)
+		if (sut_select_has(select, &traces->items[i]))
+			return NULL;
+	return select->is_found ? sut_err(SUT_E_GONE, SUT_ROW_MOVED_ON) : NULL;
+}
+
+bool sut_select_concerns(const struct sut_select *select, pid_t pid)
+{
+	struct sut_select copy = *select;
+
+	return sut_find_has(pid, carries, &copy);
 }
 
 struct sut_err *sut_select_find(const struct sut_select *select, pid_t **ret, size_t *n_ret,

@@ -244,6 +244,7 @@ static void apply_held(struct work *work)
 	uint64_t deadline = sut_now() + brief.timeout;
 	pid_t tids[MAX_THREADS];
 
+	brief.is_found = true;
 	brief.timeout = brief.timeout < 50 * millisecond ? brief.timeout : 50 * millisecond;
 	do {
 		size_t n = 0;

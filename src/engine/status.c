@@ -98,10 +98,19 @@ json_t *sut_status_work(pid_t pid, void *context)
 {
 	const struct sut_select *select = context;
 	struct sut_target target;
-	json_t *list = json_array();
 	struct sut_err *err = sut_target_open(pid, false, 0, &target);
 	json_t *answer;
 
+	if (!err) {
+		err = sut_select_check(select, &target.traces);
+		if (err)
+			sut_target_close(&target);
+	}
+	if (err && select->is_found && !sut_select_concerns(select, pid)) {
+		sut_err_free(err);
+		return json_object();
+	}
+	json_t *list = json_array();
 	if (err) {
 		answer = json_pack("{s:i, s:s, s:s, s:o}", "pid", (int)pid, "name", "", "error",
 				   err->msg, "hotpatches", list);

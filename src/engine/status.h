@@ -18,5 +18,6 @@
  *    "redirects": how many stand, "applied_at": seconds since 1970,
  *    "payload": [{"access", "start", "size"}],
  *    "functions": [{"name", "address", "new_address", "old_size", "new_size",
- *                   "redirected"}]}]} */
+ *                   "redirected"}]}]}
+ *  An empty object: a search found it, and it carries none any more. */
 json_t *sut_status_work(pid_t pid, void *select);

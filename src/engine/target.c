@@ -61,6 +61,18 @@ static struct sut_err *lock(struct sut_target *t, uint64_t deadline)
 	return err;
 }
 
+// It may be at the start of a program for long where files come slowly.
+static struct sut_err *read_in_time(struct sut_snapshot *now, uint64_t deadline)
+{
+	for (;;) {
+		struct sut_err *err = sut_snapshot_read(now);
+		if (!err || err->code != SUT_E_BUSY || sut_now() > deadline ||
+		    sut_worker_is_cancelled())
+			return err;
+		sut_err_free(err);
+	}
+}
+
 struct sut_err *sut_target_open(pid_t pid, bool is_exclusive, uint64_t deadline,
 				struct sut_target *ret)
 {
@@ -73,7 +85,7 @@ struct sut_err *sut_target_open(pid_t pid, bool is_exclusive, uint64_t deadline,
 	if (is_exclusive)
 		err = lock(ret, deadline);
 	if (!err)
-		err = sut_snapshot_read(&ret->now);
+		err = read_in_time(&ret->now, deadline);
 	if (!err)
 		err = sut_traces_read(&ret->now.process, &ret->now.maps, &ret->traces);
 	if (err)
@@ -86,6 +98,20 @@ void sut_target_close(struct sut_target *target)
 	sut_tracer_deinit(&target->tracer);
 	sut_traces_deinit(&target->traces);
 	sut_snapshot_close(&target->now);
+}
+
+// A child of vfork(2) that executes a program leaves the memory that was opened to its
+// parent: there, reading and writing would go on as if nothing had happened.
+struct sut_err *sut_target_seize(struct sut_target *t)
+{
+	struct sut_err *err = sut_tracer_seize(&t->tracer);
+
+	if (err || t->is_seized)
+		return err;
+	if (!sut_snapshot_is_current(&t->now))
+		return sut_err(SUT_E_GONE, SUT_ROW_MOVED_ON);
+	t->is_seized = true;
+	return NULL;
 }
 
 // Stop one thread and keep it if it suits better than the best so far.
@@ -160,7 +186,7 @@ struct sut_err *sut_target_borrow(struct sut_target *t, sut_borrowed_fn work, vo
 	struct sut_err *err = sut_gadgets_find(&t->now.process, &t->now.maps, &gadgets);
 
 	if (!err)
-		err = sut_tracer_seize(&t->tracer);
+		err = sut_target_seize(t);
 	if (err)
 		return err;
 	uint64_t begin = sut_now();

@@ -25,6 +25,7 @@ struct sut_target {
 	struct sut_tracer tracer;
 	uint64_t deadline;   /**< Until when to try what may work later, sut_now() time. */
 	uint64_t place_time; /**< For how long one thread was borrowed, ns. */
+	bool is_seized;      /**< Private. */
 };
 
 /** Open process @p pid and read it. With @p is_exclusive, wait until @p deadline
@@ -33,6 +34,10 @@ struct sut_target {
 sut_check struct sut_err *sut_target_open(pid_t pid, bool is_exclusive, uint64_t deadline,
 					  struct sut_target *ret);
 void sut_target_close(struct sut_target *target);
+
+/** Seize its threads. SUT_E_GONE when it has become another program since it was opened;
+ *  from here on the tracer would notice that. */
+sut_check struct sut_err *sut_target_seize(struct sut_target *target);
 
 /** Something that is done with a borrowed thread. */
 typedef struct sut_err *(*sut_borrowed_fn)(struct sut_target *target, struct sut_borrow *borrow,

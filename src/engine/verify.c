@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "engine/apply.h"
 #include "engine/row.h"
 #include "engine/target.h"
 #include "live/life.h"
@@ -128,10 +129,22 @@ static struct sut_err *verify_target(struct sut_target *target, const struct sut
 	for (size_t i = 0; i < target->traces.n; i++)
 		if (sut_select_has(select, &target->traces.items[i]))
 			*leaves_old_code |= target->traces.items[i].is_entry_only;
+	if (!err && n == 0 && select->is_found)
+		err = sut_err(SUT_E_GONE, SUT_ROW_MOVED_ON);
 	if (!err && n == 0)
 		err = sut_err(SUT_E_MISMATCH, select->n_patches ? "does not map the build"
 								: "carries no such hotpatch");
 	return err;
+}
+
+// With files, a search finds what maps their builds; without, what carries hotpatches.
+static bool is_still_there(const struct sut_select *select, pid_t pid)
+{
+	const struct sut_apply apply = { .patches = select->patches,
+					 .n_patches = select->n_patches };
+
+	return select->n_patches ? sut_apply_concerns(&apply, pid)
+				 : sut_select_concerns(select, pid);
 }
 
 json_t *sut_verify_work(pid_t pid, void *context)
@@ -146,7 +159,12 @@ json_t *sut_verify_work(pid_t pid, void *context)
 		row.name = strdup(target.now.process.comm);
 		row.hotpatches = sut_select_join(select, &target.traces);
 		err = verify_target(&target, select, &leaves_old_code);
+		if (err && select->is_found &&
+		    (!is_still_there(select, pid) || !sut_snapshot_is_current(&target.now)))
+			err = sut_row_moved_on(err);
 		sut_target_close(&target);
+	} else if (select->is_found && !is_still_there(select, pid)) {
+		err = sut_row_moved_on(err);
 	}
 	if (!err && leaves_old_code)
 		row.reason = strdup(SUT_ROW_ENTRY_ONLY);

@@ -184,9 +184,11 @@ struct task {
 static json_t *apply_work(void *context)
 {
 	struct task *task = context;
+	struct sut_apply apply = *task->apply;
 
+	apply.is_found = true;
 	sut_guard_close(&task->guard);
-	return sut_apply_work(task->pid, (void *)task->apply);
+	return sut_apply_work(task->pid, &apply);
 }
 
 // A machine that has no room for a worker now has some later: never an end.

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,8 +31,8 @@ static void end(pid_t pid)
 	waitpid(pid, NULL, 0);
 }
 
-// Field 18 of /proc/PID/stat (proc(5)): 20 for an ordinary process, and with real-time
-// priority N -1-N, whoever it is from.
+// Field 18 of /proc/PID/stat (proc(5)): for an ordinary process 20 and how nice it is, and
+// with real-time priority N -1-N, whoever it is from.
 static int priority(pid_t pid)
 {
 	char path[32], text[512] = "";
@@ -50,6 +51,12 @@ static int priority(pid_t pid)
 	return value;
 }
 
+// Our children are as nice as we are.
+static int ordinary(void)
+{
+	return 20 + getpriority(PRIO_PROCESS, 0);
+}
+
 // What happens to others' priorities comes a moment later.
 static bool becomes(pid_t pid, int wanted)
 {
@@ -60,11 +67,11 @@ static bool becomes(pid_t pid, int wanted)
 
 static bool may_hurry(void)
 {
-	const struct sched_param fast = { .sched_priority = 1 }, ordinary = { 0 };
+	const struct sched_param fast = { .sched_priority = 1 }, slow = { 0 };
 	int own = sched_getscheduler(0);
 	bool may = sched_setscheduler(0, SCHED_FIFO, &fast) == 0;
 
-	sched_setscheduler(0, own, &ordinary);
+	sched_setscheduler(0, own, &slow);
 	return may;
 }
 
@@ -73,15 +80,15 @@ TEST(boost, is_lent_and_given_back)
 	struct sut_boost *boost = NULL;
 	pid_t pid = start_busy(), other = start_busy();
 
-	EXPECT(priority(pid) == 20);
+	EXPECT(priority(pid) == ordinary());
 	sut_boost_begin(&boost, pid);
-	EXPECT(becomes(pid, may_hurry() ? -2 : 20));
+	EXPECT(becomes(pid, may_hurry() ? -2 : ordinary()));
 	EXPECT(sched_getscheduler(pid) == SCHED_OTHER);
 	sut_boost_begin(&boost, other);
-	EXPECT(becomes(other, may_hurry() ? -2 : 20));
-	EXPECT(priority(pid) == 20);
+	EXPECT(becomes(other, may_hurry() ? -2 : ordinary()));
+	EXPECT(priority(pid) == ordinary());
 	sut_boost_end(&boost);
-	EXPECT(priority(other) == 20);
+	EXPECT(priority(other) == ordinary());
 	sut_boost_end(&boost);
 	end(pid);
 	end(other);
@@ -97,9 +104,9 @@ TEST(boost, ends_with_a_tool_that_is_killed)
 		for (;;)
 			pause();
 	}
-	EXPECT(becomes(pid, may_hurry() ? -2 : 20));
+	EXPECT(becomes(pid, may_hurry() ? -2 : ordinary()));
 	end(tool);
-	EXPECT(becomes(pid, 20));
+	EXPECT(becomes(pid, ordinary()));
 	end(pid);
 }
 
@@ -109,7 +116,7 @@ TEST(boost, survives_the_end_of_the_boosted)
 	pid_t pid = start_busy();
 
 	sut_boost_begin(&boost, pid);
-	EXPECT(becomes(pid, may_hurry() ? -2 : 20));
+	EXPECT(becomes(pid, may_hurry() ? -2 : ordinary()));
 	end(pid);
 	sut_boost_end(&boost);
 	sut_boost_begin(&boost, pid);

@@ -29,21 +29,38 @@ struct sut_err *sut_pids_add(struct sut_pids *pids, pid_t pid)
 	return err;
 }
 
+static struct sut_err *ask(pid_t pid, sut_find_fn check, void *context, bool *ret)
+{
+	_cleanup_(sut_maps_deinit) struct sut_maps maps = { 0 };
+	struct sut_process process;
+	struct sut_err *err = sut_process_open(pid, &process);
+
+	if (err)
+		return err;
+	err = sut_process_maps(&process, &maps);
+	if (!err)
+		*ret = check(&process, &maps, context);
+	sut_process_close(&process);
+	return err;
+}
+
+bool sut_find_has(pid_t pid, sut_find_fn check, void *context)
+{
+	bool has = false;
+	struct sut_err *err = ask(pid, check, context, &has);
+
+	has |= err && err->code != SUT_E_GONE;
+	sut_err_free(err);
+	return has;
+}
+
 // Look at one process. A process that has exited, or that is none of ours to
 // look at, is no error of the search.
 static struct sut_err *look_at(pid_t pid, sut_find_fn check, void *context, struct sut_found *found)
 {
-	struct sut_process process;
-	struct sut_err *err = sut_process_open(pid, &process);
 	bool is_match = false;
+	struct sut_err *err = ask(pid, check, context, &is_match);
 
-	if (!err) {
-		_cleanup_(sut_maps_deinit) struct sut_maps maps = { 0 };
-		err = sut_process_maps(&process, &maps);
-		if (!err)
-			is_match = check(&process, &maps, context);
-		sut_process_close(&process);
-	}
 	if (err) {
 		found->n_hidden += err->code == SUT_E_DENIED;
 		// Never "no process maps it" because we ran out of something.
@@ -156,6 +173,15 @@ static bool maps_build(struct sut_process *process, const struct sut_maps *maps,
 			return true;
 	}
 	return false;
+}
+
+bool sut_find_has_build(pid_t pid, const struct sut_build_id *ids, size_t n)
+{
+	struct build_search search = { .ids = ids, .n_ids = n };
+	bool has = sut_find_has(pid, maps_build, &search);
+
+	free(search.files);
+	return has;
 }
 
 struct sut_err *sut_find_builds(const struct sut_build_id *ids, size_t n, struct sut_found *ret)

@@ -41,9 +41,15 @@ struct sut_found {
 sut_check struct sut_err *sut_find_builds(const struct sut_build_id *ids, size_t n,
 					  struct sut_found *ret);
 
+/** Does process @p pid map one of them? True also when that cannot be told. */
+bool sut_find_has_build(pid_t pid, const struct sut_build_id *ids, size_t n);
+
 /** Does @p process have what is looked for? */
 typedef bool (*sut_find_fn)(struct sut_process *process, const struct sut_maps *maps,
 			    void *context);
+
+/** What does @p check say of process @p pid? True also when that cannot be told. */
+bool sut_find_has(pid_t pid, sut_find_fn check, void *context);
 
 /** Find the processes that @p check says yes to. */
 sut_check struct sut_err *sut_find(sut_find_fn check, void *context, struct sut_found *ret);

@@ -33,26 +33,43 @@ static int open_thread(int dir, pid_t tid)
 	return openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-// The state letter of a thread, or 0 when it is gone.
-static char state_of(int thread)
+bool sut_stat_parse(const char *text, char *state_ret, unsigned long *flags_ret)
+{
+	// The name stands in parentheses and may hold some itself.
+	const char *end = strrchr(text, ')');
+
+	return end && sscanf(end + 1, " %c %*d %*d %*d %*d %*d %lu", state_ret, flags_ret) == 2;
+}
+
+static bool read_stat(int thread, char *state_ret, unsigned long *flags_ret)
 {
 	char text[512];
 	_cleanup_close_ int fd = openat(thread, "stat", O_RDONLY | O_CLOEXEC);
 	ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
 	if (size <= 0)
-		return 0;
+		return false;
 	text[size] = 0;
-	// The name stands in parentheses and may hold some itself.
-	const char *end = strrchr(text, ')');
-	return end && end[1] == ' ' ? end[2] : 0;
+	return sut_stat_parse(text, state_ret, flags_ret);
 }
 
+// One that is exiting gives its memory back before it is a zombie.
 static bool is_dead(int thread)
 {
-	char state = state_of(thread);
+	unsigned long flags;
+	char state;
 
-	return state == 0 || state == 'Z' || state == 'X';
+	return !read_stat(thread, &state, &flags) || state == 'Z' || state == 'X' ||
+	       (flags & SUT_STAT_EXITING);
+}
+
+// A process that has no memory, and is no kernel thread, is exiting.
+static bool is_kernel_thread(int thread)
+{
+	unsigned long flags;
+	char state;
+
+	return read_stat(thread, &state, &flags) && (flags & SUT_STAT_KERNEL_THREAD);
 }
 
 // Find another live thread when the leader is dead.
@@ -137,8 +154,7 @@ struct sut_err *sut_process_open(pid_t pid, struct sut_process *ret)
 
 void sut_process_close(struct sut_process *process)
 {
-	if (process->memory >= 0)
-		close(process->memory);
+	sut_process_release(process);
 	if (process->thread >= 0)
 		close(process->thread);
 	if (process->dir >= 0)
@@ -216,7 +232,8 @@ struct sut_err *sut_process_facts(const struct sut_process *process,
 		.state = state ? *state : 'X',
 		.tracer = read_number(text, "TracerPid", 10),
 		.uid = read_effective_uid(text),
-		.is_kernel = read_number(text, "Kthread", 10) || !find_line(text, "VmSize"),
+		.is_kernel = is_kernel_thread(process->thread),
+		.has_memory = find_line(text, "VmSize"),
 		.seccomp = read_number(text, "Seccomp", 10),
 		.n_threads = read_number(text, "Threads", 10),
 		.ignored = read_number(text, "SigIgn", 16),
@@ -253,13 +270,21 @@ struct sut_err *sut_process_hold(struct sut_process *process)
 	return NULL;
 }
 
+void sut_process_release(struct sut_process *process)
+{
+	if (process->memory >= 0)
+		close(process->memory);
+	process->memory = -1;
+}
+
 // The memory file reads 0 bytes once the address space is gone, and fails with
 // EIO where nothing is mapped.
 static struct sut_err *memory_error(const struct sut_process *process, struct sut_addr at,
 				    ssize_t done, const char *what)
 {
 	if (done == 0)
-		return sut_err(SUT_E_GONE, "process %d has exited", process->pid);
+		return sut_err(SUT_E_GONE, "process %d has %s", process->pid,
+			       sut_process_is_alive(process) ? "become another program" : "exited");
 	if (errno == EIO || errno == EFAULT)
 		return sut_err(SUT_E_FORMAT, "cannot %s memory of process %d at 0x%lx", what,
 			       process->pid, (unsigned long)at.at);

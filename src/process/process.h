@@ -36,12 +36,20 @@ struct sut_process_facts {
 	char state;          /**< Of the thread by which it is read: R, S, D, T, t, Z, X, I. */
 	pid_t tracer;        /**< TracerPid; 0: none. */
 	uid_t uid;           /**< Effective. */
-	bool is_kernel;      /**< A kernel thread: it has no memory of its own. */
+	bool is_kernel;      /**< A kernel thread. */
+	bool has_memory;     /**< Neither has a kernel thread nor a process that is exiting. */
 	int seccomp;         /**< 0 none, 1 strict, 2 filter. */
 	size_t n_threads;
 	uint64_t ignored, caught; /**< Signal sets: bit n-1 is signal n. */
 	bool has_shadow_stack; /**< CET shadow stacks are on for the thread. */
 };
+
+/** Flags of a thread (include/linux/sched.h: PF_EXITING, PF_KTHREAD). */
+enum { SUT_STAT_EXITING = 0x4, SUT_STAT_KERNEL_THREAD = 0x200000 };
+
+/** State letter and flags of a thread: fields 3 and 9 of its file "stat" (proc(5)). False
+ *  when @p text is no such file's. */
+bool sut_stat_parse(const char *text, char *state_ret, unsigned long *flags_ret);
 
 /** Does /proc show processes under the pids by which we can trace them? SUT_E_UNSUPPORTED
  *  when it was mounted in another PID namespace, where pids are other processes'. */
@@ -68,6 +76,9 @@ sut_check struct sut_err *sut_process_maps(const struct sut_process *process,
  *  program, peek and poke say SUT_E_GONE. */
 sut_check struct sut_err *sut_process_hold(struct sut_process *process);
 
+/** Close its memory; the next use opens what it has then. */
+void sut_process_release(struct sut_process *process);
+
 /** Copy @p size bytes at @p from out of the process's memory. All or an error:
  *  SUT_E_GONE when it has exited, SUT_E_FORMAT when not all of it is mapped. */
 sut_check struct sut_err *sut_process_peek(struct sut_process *process, struct sut_addr from,
@@ -83,6 +94,6 @@ sut_check struct sut_err *sut_process_poke(struct sut_process *process, struct s
  *  rather than one of a file? False also when the kernel does not tell. */
 bool sut_process_has_own_page(const struct sut_process *process, struct sut_addr at);
 
-/** Does @p process, or one that took its pid, still run? False also for a
- *  zombie. */
+/** Does @p process, or one that took its pid, still run? False also for one that is
+ *  exiting, or a zombie. */
 bool sut_process_is_alive(const struct sut_process *process);

@@ -27,9 +27,6 @@
 // would end a request of the program with EINTR.
 static const unsigned long flag_io_worker = 0x10, flag_user_worker = 0x4000;
 
-// Likewise: it is on its way out.
-static const unsigned long flag_exiting = 0x4;
-
 struct sut_thread *sut_roster_find(struct sut_tracer *tracer, pid_t tid)
 {
 	for (size_t i = 0; i < tracer->n_threads; i++)
@@ -76,15 +73,6 @@ static bool has_user_workers(void)
 	       (major_no > 6 || (major_no == 6 && minor_no >= 4));
 }
 
-// State letter and flags of a task, from the text of its stat file.
-static bool read_stat(const char *text, char *state, unsigned long *flags)
-{
-	// The name stands in parentheses and may hold some itself.
-	const char *end = strrchr(text, ')');
-
-	return end && sscanf(end + 1, " %c %*d %*d %*d %*d %*d %lu", state, flags) == 2;
-}
-
 /** What /proc/TID/stat says of a thread. */
 enum kind { KIND_GONE, KIND_KERNEL, KIND_USER };
 
@@ -94,7 +82,7 @@ static enum kind look_at_thread(const struct sut_tracer *tracer, pid_t tid)
 	unsigned long flags = 0;
 
 	sut_roster_read(tracer, tid, "stat", text, sizeof(text));
-	if (!read_stat(text, &state, &flags) || state == 'Z' || state == 'X')
+	if (!sut_stat_parse(text, &state, &flags) || state == 'Z' || state == 'X')
 		return KIND_GONE;
 	if ((flags & flag_io_worker) || ((flags & flag_user_worker) && has_user_workers()))
 		return KIND_KERNEL;
@@ -118,7 +106,7 @@ static bool is_exiting(pid_t pid)
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	read_at(AT_FDCWD, path, text, sizeof(text));
-	return !read_stat(text, &state, &flags) || (flags & flag_exiting);
+	return !sut_stat_parse(text, &state, &flags) || (flags & SUT_STAT_EXITING);
 }
 
 static enum refusal why_refused(const struct sut_tracer *tracer, pid_t tid, pid_t *tracer_ret)

@@ -1,16 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/snapshot.h"
 
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/hash.h"
+
+static struct sut_err *has_exited(const struct sut_snapshot *s)
+{
+	return sut_err(SUT_E_GONE, "process %d has exited", s->process.pid);
+}
+
 static struct sut_err *check_facts(const struct sut_snapshot *s)
 {
 	const struct sut_process_facts *f = &s->facts;
 
 	if (f->state == 'Z' || f->state == 'X')
-		return sut_err(SUT_E_GONE, "process %d has exited", s->process.pid);
+		return has_exited(s);
 	if (f->is_kernel)
 		return sut_err(SUT_E_UNSUPPORTED, "is a kernel thread");
 	if (f->leader != s->process.pid)
 		return sut_err(SUT_E_UNSUPPORTED, "is a thread of process %d", f->leader);
+	if (!f->has_memory)
+		return has_exited(s);
 	return NULL;
 }
 
@@ -36,12 +49,37 @@ void sut_snapshot_close(struct sut_snapshot *snapshot)
 	sut_process_close(&snapshot->process);
 }
 
-struct sut_err *sut_snapshot_read(struct sut_snapshot *s)
+// What tells the program that a process runs from any other that it ran or will run: its
+// auxiliary vector, which has an address that the kernel chose at random. execve writes
+// it when everything is mapped (fs/binfmt_elf.c, create_elf_tables()); before that it
+// is all zero. Returns 0 then.
+static struct sut_err *read_image(const struct sut_process *process, uint64_t *ret)
+{
+	_cleanup_(sut_file_deinit) struct sut_file file = { 0 };
+	struct sut_err *err = sut_process_read(process, "auxv", &file);
+	bool is_written = false;
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < file.view.size; i++)
+		is_written |= file.view.data[i] != 0;
+	*ret = is_written ? sut_hash(SUT_HASH_SEED, file.view.data, file.view.size) | 1 : 0;
+	return NULL;
+}
+
+bool sut_snapshot_is_current(const struct sut_snapshot *s)
+{
+	uint64_t image;
+	struct sut_err *err = read_image(&s->process, &image);
+
+	sut_err_free(err);
+	return !err && image == s->image;
+}
+
+static struct sut_err *read_memory(struct sut_snapshot *s)
 {
 	sut_modules_deinit(&s->modules);
 	sut_maps_deinit(&s->maps);
-	// The memory is opened first. If the process executes another program now, the
-	// map is of the new image, and the old memory no longer answers.
 	struct sut_err *err = sut_process_hold(&s->process);
 
 	if (!err)
@@ -59,4 +97,36 @@ struct sut_err *sut_snapshot_read(struct sut_snapshot *s)
 		}
 	}
 	return err;
+}
+
+// Read it once. True when that was of one program, and whole; or an error of that.
+static bool read_once(struct sut_snapshot *s, struct sut_err **err)
+{
+	sut_process_release(&s->process);
+	*err = read_image(&s->process, &s->image);
+	if (*err)
+		return true;
+	if (s->image)
+		*err = read_memory(s);
+	if (s->image && sut_snapshot_is_current(s))
+		return true;
+	sut_err_free(*err);
+	*err = NULL;
+	return false;
+}
+
+struct sut_err *sut_snapshot_read(struct sut_snapshot *s)
+{
+	static const struct timespec moment = { .tv_nsec = 1000000 };
+	enum { MAX_TRIES = 1000 };
+	struct sut_err *err;
+
+	for (int tries = 0; tries < MAX_TRIES; tries++) {
+		if (read_once(s, &err))
+			return err;
+		if (!sut_process_is_alive(&s->process))
+			return has_exited(s);
+		nanosleep(&moment, NULL);
+	}
+	return sut_err(SUT_E_BUSY, "is executing a program");
 }

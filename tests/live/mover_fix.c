@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+
+int answer(void);
+int answer(void)
+{
+	return 43;
+}
