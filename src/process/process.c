@@ -53,14 +53,17 @@ static bool read_stat(int thread, char *state_ret, unsigned long *flags_ret)
 	return sut_stat_parse(text, state_ret, flags_ret);
 }
 
-// One that is exiting gives its memory back before it is a zombie.
+// One that is exiting gives its memory back before it is a zombie. One of which we cannot
+// read that, because we ran out of something, is not dead.
 static bool is_dead(int thread)
 {
 	unsigned long flags;
 	char state;
 
-	return !read_stat(thread, &state, &flags) || state == 'Z' || state == 'X' ||
-	       (flags & SUT_STAT_EXITING);
+	errno = 0;
+	if (!read_stat(thread, &state, &flags))
+		return errno == 0 || errno == ESRCH || errno == ENOENT;
+	return state == 'Z' || state == 'X' || (flags & SUT_STAT_EXITING);
 }
 
 // A process that has no memory, and is no kernel thread, is exiting.

@@ -102,17 +102,19 @@ static struct sut_err *read_memory(struct sut_snapshot *s)
 // Read it once. True when that was of one program, and whole; or an error of that.
 static bool read_once(struct sut_snapshot *s, struct sut_err **err)
 {
+	uint64_t image_after = 0;
+
 	sut_process_release(&s->process);
 	*err = read_image(&s->process, &s->image);
-	if (*err)
-		return true;
-	if (s->image)
-		*err = read_memory(s);
-	if (s->image && sut_snapshot_is_current(s))
+	if (*err || s->image == 0)
+		return *err;
+	*err = read_memory(s);
+	struct sut_err *late = read_image(&s->process, &image_after);
+	if (!late && image_after == s->image)
 		return true;
 	sut_err_free(*err);
-	*err = NULL;
-	return false;
+	*err = late;
+	return late;
 }
 
 struct sut_err *sut_snapshot_read(struct sut_snapshot *s)
