@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The hub's stream of events, kept open.
+ *
+ * The browser reconnects by itself and says which event it saw last. It gives up when the
+ * hub answers with an error; then a new stream is opened after a while, and since events
+ * may have been missed meanwhile, the caller is told to fetch again.
+ */
+
+const types = ["overview", "device", "rollout", "audit"];
+const retryMs = 5000;
+
+/**
+ * @param {{onEvent: (type: string, data: any) => void, onState: (live: boolean) => void,
+ *          onMissed: () => void}} listener
+ * @returns {() => void} ends it
+ */
+export function openEvents(listener, url = "api/v1/events") {
+  let source = null;
+  let timer = null;
+  let opened = 0;
+
+  const open = () => {
+    source = new EventSource(url);
+    source.onopen = () => {
+      listener.onState(true);
+      if (opened++ > 0) listener.onMissed();
+    };
+    source.onerror = () => {
+      listener.onState(false);
+      if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, retryMs);
+    };
+    for (const type of types)
+      source.addEventListener(type, (event) => listener.onEvent(type, parse(event.data)));
+  };
+  open();
+
+  return () => {
+    clearTimeout(timer);
+    source.close();
+  };
+}
+
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
+}

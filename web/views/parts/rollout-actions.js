@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What a person can do with rollouts; each asks for its reason first. */
+
+import { html } from "../../lib/html.js";
+import { actionsOf, actionText, actionTitle, touches } from "../../model/rollout.js";
+import { useState } from "../../vendor/hooks.js";
+import { FormDialog, ReasonDialog, ReasonField, reasonOf } from "./dialog.js";
+
+/** The buttons of one rollout, as its state allows. */
+export function RolloutActions({ rollout, actions }) {
+  const [asked, setAsked] = useState(null);
+  const possible = actionsOf(rollout);
+
+  return html`
+    <div class="buttons">
+      ${possible.map((action) => html`
+        <button key=${action.action} type="button" class=${actionText(action.action).tone}
+          onClick=${() => setAsked(action)}>${actionText(action.action).label}${action.ring ? ` ${action.ring.label}` : ""}</button>`)}
+    </div>
+    ${asked && html`
+      <${ReasonDialog} title=${`${actionTitle(rollout, asked)}?`} touches=${touches(rollout, asked)}
+        label=${actionTitle(rollout, asked)} tone=${actionText(asked.action).tone}
+        confirm=${(reason) => perform(rollout, asked, reason, actions)} onClose=${() => setAsked(null)} />`}`;
+}
+
+function perform(rollout, { action, ring }, reason, actions) {
+  const done = `Rollout ${rollout.release} ${actionText(action).done}.`;
+  if (action === "recall")
+    return actions.change("POST", "/recalls", { releases: [rollout.release], hotpatches: [], reason }, done);
+  const body = ring ? { reason, ring: ring.name } : { reason };
+  return actions.change("POST", `/rollouts/${encodeURIComponent(rollout.id)}/${action}`, body, done);
+}
+
+/** The button that starts a rollout of a release that has none. */
+export function StartRollout({ releases, actions }) {
+  const [open, setOpen] = useState(false);
+  const free = startable(releases?.data?.items);
+  return html`
+    <button type="button" class="main" onClick=${() => setOpen(true)} disabled=${free.length === 0}
+      title=${free.length === 0 ? "Every release has its rollout." : null}>Start a rollout</button>
+    ${open && html`<${StartDialog} releases=${free} actions=${actions} onClose=${() => setOpen(false)} />`}`;
+}
+
+/** Releases that no rollout is about, and that were not recalled. */
+const startable = (releases) =>
+  (releases ?? []).filter((release) => !release.rollout && !release.revoked);
+
+function StartDialog({ releases, actions, onClose }) {
+  const submit = async (fields) => {
+    const body = { release: fields.release.value, reason: reasonOf(fields) };
+    await actions.change("POST", "/rollouts", body, `Rollout ${body.release} was made.`);
+  };
+  return html`
+    <${FormDialog} title="Start a rollout" label="Start" submit=${submit} onClose=${onClose}>
+      <p>The first ring opens at once, each further one when the gates before it are green.</p>
+      <label>Release <select name="release" autofocus>
+        ${releases.map((release) => html`<option key=${release.name}>${release.name}</option>`)}</select></label>
+      <${ReasonField} autofocus=${false} />
+    <//>`;
+}
