@@ -117,3 +117,7 @@ sut_check struct sut_err *sut_tuf_file_name(const char *role, int64_t version, c
 
 /** May this be a target's path: relative, no empty, `.` or `..` part, no control character? */
 bool sut_tuf_path_is_safe(const char *path);
+
+/** Where the bytes of the target @p path are below the folder of targets, in a repository with
+ *  consistent snapshots: DIR/DIGEST.NAME. @p ret is the caller's. */
+sut_check struct sut_err *sut_tuf_target_file(const char *path, const char *digest, char **ret);

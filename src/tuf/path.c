@@ -151,3 +151,13 @@ bool sut_tuf_path_is_safe(const char *path)
 			return true;
 	}
 }
+
+struct sut_err *sut_tuf_target_file(const char *path, const char *digest, char **ret)
+{
+	const char *slash = strrchr(path, '/');
+	int folder = slash ? (int)(slash - path + 1) : 0;
+
+	if (asprintf(ret, "%.*s%s.%s", folder, path, digest, path + folder) < 0)
+		return sut_err_nomem();
+	return NULL;
+}

@@ -152,16 +152,6 @@ const json_t *sut_repository_targets(const struct sut_repository *repository, co
 	return json_object_get(sut_repository_body(repository, role, is_published), "targets");
 }
 
-struct sut_err *sut_tuf_target_file(const char *path, const char *digest, char **ret)
-{
-	const char *slash = strrchr(path, '/');
-	int folder = slash ? (int)(slash - path + 1) : 0;
-
-	if (asprintf(ret, "%.*s%s.%s", folder, path, digest, path + folder) < 0)
-		return sut_err_nomem();
-	return NULL;
-}
-
 /** Does @p role speak for @p path? Only delegations say so; targets itself speaks for all. */
 static struct sut_err *check_path(const struct sut_repository *repository, const char *role,
 				  const char *path)

@@ -86,6 +86,3 @@ sut_check struct sut_err *sut_repository_sign_body(json_t *envelope,
 						   const struct sut_signer *const *signers,
 						   size_t n_signers,
 						   const struct sut_tuf_role *role, size_t *n_ret);
-
-/** Where a target's bytes are below the folder of targets: DIR/DIGEST.NAME. */
-sut_check struct sut_err *sut_tuf_target_file(const char *path, const char *digest, char **ret);
