@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+# The hub's core: first start, sessions, roles, tokens, devices, the audit log.
+
+load lib
+
+setup() {
+	start_hub
+}
+
+teardown() {
+	stop_hub
+}
+
+@test "the first start makes a certificate authority, and an administrator printed once" {
+	[[ ${#password} == 43 ]]
+	[[ $(stat -c %a "$data/ca.key") == 600 ]]
+	[[ $(stat -c %a "$data/hub.db") == 600 ]]
+	openssl verify -CAfile "$data/ca.crt" -purpose sslserver "$data/server.crt"
+	stop_hub
+	start_hub
+	! grep -q Password "$work/out"
+	sign_in
+	[[ $status_code == 200 ]]
+}
+
+@test "a second hub does not start in the same folder" {
+	run -1 "$build/suture-hub" --data "$data" --listen 127.0.0.1:0
+	[[ $output == *"another suture-hub uses this folder"* ]]
+}
+
+@test "a new password for admin ends all sessions, while the hub runs" {
+	sign_in
+	new=$("$build/suture-hub" admin reset --data "$data" | sed -n 's/^Password: //p')
+	as_user GET /api/v1/session
+	[[ $status_code == 401 ]]
+	sign_in
+	[[ $status_code == 401 ]]
+	sign_in admin "$new"
+	[[ $status_code == 200 ]]
+}
+
+@test "a session's cookie is out of reach for pages, and a change needs the CSRF token" {
+	sign_in
+	[[ $status_code == 200 && $(jq -c .user <<<"$body") == '{"name":"admin","role":"administrator"}' ]]
+	grep -qi '^set-cookie: __Host-suture=.*; Path=/; Secure; HttpOnly; SameSite=Strict' "$work/headers"
+	ask POST /api/v1/api-tokens '{"label":"x","role":"viewer"}' -b "$cookies"
+	[[ $status_code == 403 && $(jq -r .code <<<"$body") == csrf ]]
+	ask POST /api/v1/api-tokens '{"label":"x","role":"viewer"}' -b "$cookies" -H 'X-CSRF-Token: abc'
+	[[ $status_code == 403 ]]
+	as_user POST /api/v1/api-tokens '{"label":"x","role":"viewer"}'
+	[[ $status_code == 201 ]]
+	as_user DELETE /api/v1/session
+	[[ $status_code == 204 ]]
+	as_user GET /api/v1/session
+	[[ $status_code == 401 ]]
+}
+
+@test "who fails often has to wait, also with the right password" {
+	for _ in 1 2 3 4 5 6; do
+		sign_in admin wrong-password
+	done
+	[[ $status_code == 429 ]]
+	grep -qi '^retry-after: [0-9]' "$work/headers"
+	sign_in
+	[[ $status_code == 429 ]]
+}
+
+@test "a role may do what it may, and no more" {
+	sign_in
+	for role in viewer operator; do
+		as_user POST /api/v1/users "{\"name\":\"$role\",\"password\":\"long enough\",\"role\":\"$role\"}"
+		[[ $status_code == 201 ]]
+	done
+	as_user POST /api/v1/users '{"name":"viewer","password":"long enough","role":"viewer"}'
+	[[ $status_code == 409 ]]
+	as_user DELETE /api/v1/users/admin
+	[[ $status_code == 409 && $(jq -r .code <<<"$body") == last-administrator ]]
+	as_user GET '/api/v1/users?limit=2'
+	[[ $(jq -c '[[.items[].name], .next, .total]' <<<"$body") == '[["admin","operator"],"operator",3]' ]]
+	as_user GET "/api/v1/users?limit=2&cursor=$(jq -r .next <<<"$body")"
+	[[ $(jq -c '[[.items[].name], .next]' <<<"$body") == '[["viewer"],null]' ]]
+
+	sign_in viewer "long enough"
+	as_user GET /api/v1/audit
+	[[ $status_code == 200 ]]
+	as_user GET /api/v1/enrolment-tokens
+	[[ $status_code == 403 ]]
+	sign_in operator "long enough"
+	as_user POST /api/v1/enrolment-tokens '{}'
+	[[ $status_code == 201 ]]
+	as_user POST /api/v1/users '{"name":"more","password":"long enough","role":"viewer"}'
+	[[ $status_code == 403 ]]
+
+	sign_in
+	as_user DELETE /api/v1/users/operator
+	[[ $status_code == 204 ]]
+	as_user DELETE /api/v1/users/operator
+	[[ $status_code == 404 ]]
+	ask GET /api/v1/session '' -b "$work/cookies-operator"
+	[[ $status_code == 401 ]]
+}
+
+@test "an API token opens the API until it is deleted or expires" {
+	sign_in
+	as_user POST /api/v1/api-tokens '{"label":"ci","role":"viewer"}'
+	token=$(jq -r .token <<<"$body") id=$(jq -r .id <<<"$body")
+	as_user POST /api/v1/api-tokens '{"label":"short","role":"viewer","expires_s":1}'
+	short=$(jq -r .token <<<"$body")
+	ask GET /api/v1/audit '' -H "Authorization: Bearer $token"
+	[[ $status_code == 200 ]]
+	ask POST /api/v1/enrolment-tokens '{}' -H "Authorization: Bearer $token"
+	[[ $status_code == 403 ]]
+	! grep -q "$token" "$data"/hub.db*
+	is_expired() {
+		ask GET /api/v1/audit '' -H "Authorization: Bearer $short"
+		[[ $status_code == 401 ]]
+	}
+	wait_for 60 is_expired
+	as_user DELETE "/api/v1/api-tokens/$id"
+	[[ $status_code == 204 ]]
+	ask GET /api/v1/audit '' -H "Authorization: Bearer $token"
+	[[ $status_code == 401 ]]
+}
+
+@test "a device enrols with a token, which is used up, and knows the hub by its end" {
+	sign_in
+	as_user POST /api/v1/enrolment-tokens '{"uses":1,"ring":"fast","label":"rack 1"}'
+	token=$(jq -r .token <<<"$body")
+	[[ ${token##*.} == "$(openssl x509 -in "$data/ca.crt" -outform DER | sha256sum | cut -d' ' -f1)" ]]
+	enrol_with one "$token"
+	[[ $status_code == 201 ]]
+	openssl verify -CAfile "$data/ca.crt" -purpose sslclient "$work/one.crt"
+	run ! openssl verify -CAfile "$data/ca.crt" -purpose sslserver "$work/one.crt"
+	[[ $(openssl x509 -in "$work/one.crt" -noout -subject -nameopt RFC2253) == "subject=CN=$device" ]]
+	enrol_with two "$token"
+	[[ $status_code == 401 && $(jq -r .code <<<"$body") == bad-token ]]
+	as_user GET /api/v1/enrolment-tokens
+	[[ $(jq -c '.items[0] | [.uses, .used, .ring, .label]' <<<"$body") == '[1,1,"fast","rack 1"]' ]]
+}
+
+@test "a report is taken from its device only, and a new one replaces the old" {
+	sign_in
+	enrol one '"fast"'
+	as_device one POST /api/v1/device/report "$(report "$device" 1)"
+	[[ $status_code == 200 ]]
+	[[ $(jq -c . <<<"$body") == '{"ring":"fast","report_s":60,"change":1,"hold":null,"paused":false}' ]]
+	as_device one POST /api/v1/device/report "$(report "$device" 1)"
+	[[ $status_code == 200 ]]
+	as_device one POST /api/v1/device/report "$(report "$device" 2 '.processes[0].tries = 3')"
+	[[ $status_code == 200 ]]
+	ask POST /api/v1/device/report "$(report "$device" 3)"
+	[[ $status_code == 401 && $(jq -r .code <<<"$body") == no-certificate ]]
+	first=$device
+	enrol two
+	as_device two POST /api/v1/device/report "$(report "$first" 3)"
+	[[ $status_code == 403 ]]
+	as_device one POST /api/v1/device/renew "$(jq -n --rawfile csr "$work/one.csr" '{$csr}')"
+	jq -r .certificate <<<"$body" >"$work/one.crt"
+	as_device one POST /api/v1/device/report "$(report "$first" 3)"
+	[[ $status_code == 200 ]]
+	stop_hub
+	[[ $(sqlite3 "$data/hub.db" 'select count(*), max(tries) from processes') == '1|0' ]]
+	[[ $(sqlite3 "$data/hub.db" 'select count(*) from device_events') == 3 ]]
+}
+
+@test "a certificate of somebody else does not open a connection" {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 10 \
+		-subj "/CN=0190b0a0-0000-7000-8000-000000000000" -addext extendedKeyUsage=clientAuth \
+		-keyout "$work/other.key" -out "$work/other.crt" 2>/dev/null
+	run ! curl -sS --max-time 60 --cacert "$data/ca.crt" --cert "$work/other.crt" --key "$work/other.key" \
+		"$url/healthz"
+}
+
+@test "the audit log has an entry for each change, in a chain that shows an alteration" {
+	sign_in
+	enrol one
+	as_user GET '/api/v1/audit?limit=2'
+	[[ $(jq -c '[.items[].action]' <<<"$body") == '["device.enrol","enrolment-token.add"]' ]]
+	as_user GET "/api/v1/audit?limit=200&cursor=$(jq -r .next <<<"$body")"
+	[[ $(jq -c '[.items[].action]' <<<"$body") == '["session.begin","user.add"]' ]]
+	as_user GET '/api/v1/audit?action=user.add'
+	[[ $(jq -c '[.total, .items[0].actor, .items[0].object]' <<<"$body") == '[1,"console","admin"]' ]]
+	as_user GET /api/v1/audit/check
+	[[ $(jq -c '[.ok, .entries]' <<<"$body") == '[true,4]' ]]
+	sqlite3 "$data/hub.db" "update audit set actor = 'user:other' where seq = 2"
+	as_user GET /api/v1/audit/check
+	[[ $(jq -c .ok <<<"$body") == false ]]
+}
