@@ -3,8 +3,8 @@
  * The hub's stream of events, kept open.
  *
  * The browser reconnects by itself and says which event it saw last. It gives up when the
- * hub answers with an error; then a new stream is opened after a while, and since events
- * may have been missed meanwhile, the caller is told to fetch again.
+ * hub answers with an error; then a new stream is opened after a while. Whenever the stream
+ * was broken, the caller is told to fetch again: that is cheap, and then nothing is missed.
  */
 
 const types = ["overview", "device", "rollout", "audit"];
@@ -30,6 +30,8 @@ export function openEvents(listener, url = "api/v1/events") {
       listener.onState(false);
       if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, retryMs);
     };
+    // The hub no longer has what came behind the last event that this page saw.
+    source.addEventListener("reset", () => listener.onMissed());
     for (const type of types)
       source.addEventListener(type, (event) => listener.onEvent(type, parse(event.data)));
   };

@@ -51,11 +51,18 @@ function List({ list, route, now }) {
       { label: "Time", kind: "nowrap", cell: (e) => html`<${When} at=${e.time} now=${now} exact=${true} />` },
       { label: "Actor", cell: (e) => html`<a href=${link("audit", null, { actor: e.actor })}>${e.actor}</a>` },
       { label: "Action", kind: "main", cell: (e) => html`<a href=${link("audit", null, { action: e.action })}>${e.action}</a>` },
-      { label: "Object", cell: (e) => html`<span class="break">${e.object}</span>` },
+      { label: "Object", cell: (e) => html`<${ObjectOf} entry=${e} />` },
       { label: "Detail", kind: "text", cell: (e) => detailText(e.detail) },
       { label: "Digest", kind: "wide", cell: (e) => html`<code title=${e.hash}>${short(e.hash)}</code>` },
     ]} />
     <${Pager} route=${route} list=${list} what="entries" />`;
+}
+
+/** What was changed, as a link where it has a page. */
+function ObjectOf({ entry }) {
+  const page = { device: "devices", rollout: "rollouts" }[entry.action.split(".")[0]];
+  return page && entry.object ? html`<a class="break" href=${link(page, entry.object)}>${entry.object}</a>`
+    : html`<span class="break">${entry.object}</span>`;
 }
 
 /** The detail is a text, or a few named values. */

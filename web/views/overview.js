@@ -111,7 +111,8 @@ function Rings({ rings }) {
   return html`
     <section class="card" aria-labelledby="h-rings">
       <h2 id="h-rings">Devices by ring and status</h2>
-      <${Table} caption="Devices by ring and status" columns=${columns} rows=${rings} rowKey=${(r) => r.ring} />
+      <${Table} caption="Devices by ring and status" columns=${columns} rows=${rings}
+        rowKey=${(r) => r.ring} dense=${true} />
     </section>`;
 }
 

@@ -47,7 +47,7 @@ function Policy({ policy }) {
       { label: "Error rate", kind: "number", cell: (r) => `≤ ${percent(r.error_rate)}` },
       { label: "Approval", cell: (r) => (r.approval ? "by a person" : "none") },
     ]} />
-    <p class="hint">The policy is changed with <code>suture hub policy</code>.</p>`;
+    <p class="hint">The policy is changed with <code>suture hub policy set FILE</code>.</p>`;
 }
 
 /** Which devices come into a ring that nobody put there. */
