@@ -76,22 +76,22 @@ static const struct {
 				     "Look at the agent's log on the device." },
 };
 
-const char *sut_reason_name(enum sut_reason reason)
+const char *sut_reason_name(enum sut_coverage reason)
 {
 	return reasons[reason].name;
 }
 
-const char *sut_reason_sentence(enum sut_reason reason)
+const char *sut_reason_sentence(enum sut_coverage reason)
 {
 	return reasons[reason].sentence;
 }
 
-const char *sut_reason_remedy(enum sut_reason reason)
+const char *sut_reason_remedy(enum sut_coverage reason)
 {
 	return reasons[reason].remedy;
 }
 
-bool sut_reason_find(const char *word, enum sut_reason *ret)
+bool sut_reason_find(const char *word, enum sut_coverage *ret)
 {
 	for (int i = 0; i < SUT_N_REASONS; i++) {
 		if (strcmp(reasons[i].name, word) == 0) {
@@ -113,7 +113,7 @@ const char *sut_process_state_name(enum sut_process_state state)
 	return names[state];
 }
 
-enum sut_process_state sut_reason_state(enum sut_reason reason)
+enum sut_process_state sut_reason_state(enum sut_coverage reason)
 {
 	return reasons[reason].state;
 }

@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-enum sut_reason {
+enum sut_coverage {
 	SUT_REASON_PROTECTED,
 	SUT_REASON_NOT_FETCHED,  /**< The hotpatch is not on the device yet. */
 	SUT_REASON_RING_WAITING, /**< The device's ring is not open yet. */
@@ -32,13 +32,13 @@ enum sut_reason {
 #define SUT_N_REASONS (SUT_REASON_AGENT_ERROR + 1)
 
 /** The word: "ring-waiting". */
-const char *sut_reason_name(enum sut_reason reason);
+const char *sut_reason_name(enum sut_coverage reason);
 /** What it means: a sentence. */
-const char *sut_reason_sentence(enum sut_reason reason);
+const char *sut_reason_sentence(enum sut_coverage reason);
 /** What to do: a sentence; "" when there is nothing to do. */
-const char *sut_reason_remedy(enum sut_reason reason);
+const char *sut_reason_remedy(enum sut_coverage reason);
 /** The reason of a word; false if @p word is none. */
-bool sut_reason_find(const char *word, enum sut_reason *ret);
+bool sut_reason_find(const char *word, enum sut_coverage *ret);
 
 /** What a process's reason makes it. */
 enum sut_process_state {
@@ -51,4 +51,4 @@ enum sut_process_state {
 const char *sut_process_state_name(enum sut_process_state state);
 
 /** The state that belongs to @p reason. */
-enum sut_process_state sut_reason_state(enum sut_reason reason);
+enum sut_process_state sut_reason_state(enum sut_coverage reason);

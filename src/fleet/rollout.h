@@ -143,7 +143,7 @@ struct sut_want {
 	enum sut_want_why newest_why;      /**< What becomes of that one. */
 	/** Why a build that only the newest closes is open: SUT_REASON_PROTECTED when the
 	 *  newest is wanted. */
-	enum sut_reason reason;
+	enum sut_coverage reason;
 	char *text; /**< A sentence about the newest and the wanted release. */
 };
 
@@ -166,5 +166,5 @@ const struct sut_release_hotpatch *sut_want_hotpatch(const struct sut_want *want
  *
  *  @p path: of the file, absolute, or NULL when not known. A build that no release knows,
  *  of a file that one patches, is SUT_REASON_UNKNOWN_BUILD. */
-enum sut_reason sut_want_reason(const struct sut_want *want, const char *build_id, const char *path,
+enum sut_coverage sut_want_reason(const struct sut_want *want, const char *build_id, const char *path,
 				const struct sut_release **release_ret);

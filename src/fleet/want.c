@@ -78,7 +78,7 @@ enum sut_want_why sut_want_why(const struct sut_catalogue *catalogue,
 	return place && place->state != SUT_RING_WAITING ? SUT_WANT_TAKE : SUT_WANT_RING_WAITING;
 }
 
-static const enum sut_reason reason_of_why[] = {
+static const enum sut_coverage reason_of_why[] = {
 	[SUT_WANT_TAKE] = SUT_REASON_PROTECTED,
 	[SUT_WANT_KEEP] = SUT_REASON_PROTECTED,
 	[SUT_WANT_NO_ROLLOUT] = SUT_REASON_RING_WAITING,
@@ -244,7 +244,7 @@ static bool closes_all(const struct sut_release_hotpatch *h,
 }
 
 // Why is build @p build_id, which release @p told patches, not protected by it?
-static enum sut_reason reason_of_hotpatch(const struct sut_want *want,
+static enum sut_coverage reason_of_hotpatch(const struct sut_want *want,
 					  const struct sut_release *told, const char *build_id)
 {
 	const struct sut_release_hotpatch *h = sut_want_hotpatch(want, build_id, NULL);
@@ -280,7 +280,7 @@ static enum word ask_all(const struct sut_want *want, const char *build_id, cons
 	return word;
 }
 
-enum sut_reason sut_want_reason(const struct sut_want *want, const char *build_id, const char *path,
+enum sut_coverage sut_want_reason(const struct sut_want *want, const char *build_id, const char *path,
 				const struct sut_release **release_ret)
 {
 	const struct sut_release *told;

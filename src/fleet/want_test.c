@@ -102,7 +102,7 @@ TEST(want, depends_on_rollout_ring_and_what_the_device_has)
 		enum sut_rollout_state state;
 		enum sut_ring_state broad;
 		const char *ring, *has, *wanted;
-		enum sut_reason reason;
+		enum sut_coverage reason;
 	} cases[] = {
 		{ SUT_ROLLOUT_RUNNING, SUT_RING_WAITING, "test", NULL, "2026.11",
 		  SUT_REASON_PROTECTED },
@@ -225,7 +225,7 @@ TEST(want, tells_why_a_build_is_not_protected)
 	// With 2026.11 everywhere and 2026.12 in ring "test".
 	static const struct {
 		const char *build, *path, *ring, *told;
-		enum sut_reason reason;
+		enum sut_coverage reason;
 	} cases[] = {
 		{ "aa", "/a", "test", "2026.12", SUT_REASON_PROTECTED },
 		{ "aa", "/a", "broad", "2026.12", SUT_REASON_RING_WAITING },
@@ -250,7 +250,7 @@ TEST(want, tells_why_a_build_is_not_protected)
 		roll_out(&w, "2026.11", SUT_ROLLOUT_COMPLETED, SUT_RING_DONE);
 		roll_out(&w, "2026.12", SUT_ROLLOUT_RUNNING, SUT_RING_WAITING);
 		EXPECT_OK(sut_want_init(&w.catalogue, cases[i].ring, NULL, &want));
-		enum sut_reason reason =
+		enum sut_coverage reason =
 			sut_want_reason(&want, cases[i].build, cases[i].path, &told);
 		assert_string_equal(sut_reason_name(reason), sut_reason_name(cases[i].reason));
 		assert_string_equal(told ? told->name : "", cases[i].told ? cases[i].told : "");
@@ -277,14 +277,14 @@ TEST(want, an_older_hotpatch_that_closes_the_same_is_protection_enough)
 TEST(coverage, each_reason_has_word_sentence_and_remedy)
 {
 	for (int i = 0; i < SUT_N_REASONS; i++) {
-		enum sut_reason found;
-		EXPECT(sut_reason_find(sut_reason_name(i), &found) && found == (enum sut_reason)i);
+		enum sut_coverage found;
+		EXPECT(sut_reason_find(sut_reason_name(i), &found) && found == (enum sut_coverage)i);
 		EXPECT(strlen(sut_reason_sentence(i)) > 20);
 		EXPECT(i == SUT_REASON_PROTECTED || i == SUT_REASON_GONE ||
 		       strlen(sut_reason_remedy(i)) > 10);
 		EXPECT((sut_reason_state(i) == SUT_PROCESS_PROTECTED) ==
 		       (i == SUT_REASON_PROTECTED));
 	}
-	enum sut_reason found;
+	enum sut_coverage found;
 	EXPECT(!sut_reason_find("because", &found));
 }
