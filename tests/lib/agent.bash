@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# A repository, a victim and an agent for tests. A test file sources this, calls
+# agent_begin in its setup and agent_end in its teardown.
+
+# shellcheck source=tests/lib/base.bash
+source "${BASH_SOURCE[0]%/*}/base.bash"
+
+bin=${suture%/*}
+built=$bin/tests/agent
+
+agent_begin() {
+	work_begin
+	repository=$work/repository
+	state=$work/state
+	runtime=$work/run
+	cp "$built/agent-victim" "$work/victim"
+	"$built/agent-repository" "$repository" init
+	publish baselines baselines/2026.10.json "$(baseline_json)"
+}
+
+agent_end() {
+	if [[ ${BATS_TEST_COMPLETED:-1} != 1 && -f $work/sutured.out ]]; then
+		tail -n 40 "$work/sutured.out" | sed 's/^/# /' >&2
+	fi
+	work_end
+}
+
+# publish ROLE PATH TEXT: puts it into the repository.
+publish() {
+	printf '%s' "$3" >"$work/document"
+	"$built/agent-repository" "$repository" put "$1" "$2" "$work/document"
+	"$built/agent-repository" "$repository" publish
+}
+
+baseline_json() {
+	local id
+	id=$(shown good .old_build_id)
+	jq -n --arg id "$id" --arg path "$work/victim" '{type: "baseline", name: "2026.10",
+		product: "test", date: "2026-10-13", planned: true, packages: [{name: "victim",
+		version: "1.0-1", architecture: "amd64", source: "victim",
+		builds: [{path: $path, build_id: $id}]}]}'
+}
+
+# shown NAME FILTER: of what `suture show` says of a hotpatch.
+shown() {
+	"$suture" show --json "$built/agent-$1.hotpatch" | jq -r "$2"
+}
+
+# release NAME HOTPATCH...: publishes a release with these hotpatches of the victim.
+release() {
+	local name=$1 one file target list='[]'
+	shift
+	for one; do
+		file=$built/agent-$one.hotpatch
+		target=hotpatches/$name/$(shown "$one" .name).hotpatch
+		"$built/agent-repository" "$repository" put hotpatches "$target" "$file"
+		list=$(jq --argjson old "$list" --arg target "$target" --arg path "$work/victim" \
+			--arg sha "$(sha256sum <"$file" | cut -d' ' -f1)" --argjson size "$(stat -c %s "$file")" \
+			'$old + [{name, target: $target, sha256: $sha, size: $size, full_size: 100000,
+			old_build_id, new_build_id, package: "victim", old_version: "1.0-1",
+			new_version: "1.0-2", path: $path, advisories: ["TEST-1"], accepted: []}]' \
+			<<<"$("$suture" show --json "$file")")
+	done
+	publish hotpatches "hotpatches/$name.json" "$(jq -n --arg name "$name" --argjson list "$list" \
+		'{type: "release", name: $name, baseline: "2026.10", kind: "hotpatch", date: "2026-11-10",
+		out_of_band: false, advisories: [{id: "TEST-1", severity: "high", published: "2026-11-03",
+		summary: "test"}], hotpatches: $list, not_hotpatchable: []}')"
+}
+
+# rollout RELEASE STATE RING-STATE: publishes its rollout to the ring "test".
+rollout() {
+	decision=$((${decision:-0} + 1))
+	publish rollouts "rollouts/$1.json" "$(jq -n --arg name "$1" --arg state "$2" --arg ring "$3" \
+		--argjson n "$decision" '{type: "rollout", id: $name, release: $name,
+		baseline: "2026.10", state: $state, rings: [{name: "test", state: $ring,
+		opened: (if $ring == "waiting" then null else "2026-11-10T12:00:00Z" end)}],
+		decision: $n, decided: "2026-11-10T12:00:00Z", reason: "test", expedited: false}')"
+}
+
+# revoke ID RELEASE: publishes the signed word that it must go.
+revoke() {
+	publish revocations "revocations/$1.json" "$(jq -n --arg id "$1" --arg name "$2" \
+		'{type: "revocation", id: $id, releases: [$name], hotpatches: [], reason: "test",
+		date: "2026-11-11T00:00:00Z"}')"
+}
+
+# start_victim [ROLE]: starts one; sets $victim and $port.
+start_victim() {
+	free_ports port
+	start "${1:-victim}" "$work/victim" "$port"
+	victim=$pid
+	wait_port "$port"
+}
+
+answer() { # [PORT]
+	curl -s -m 5 "http://127.0.0.1:${1:-$port}/"
+}
+
+answers() { # TEXT [PORT]
+	[[ $(answer "${2:-$port}") == "$1" ]]
+}
+
+# config [LINE]...: writes the configuration; lines are added at the end.
+config() {
+	{
+		printf '[agent]\nstate = %s\nruntime = %s\nuser = nobody\n%s\nrefresh = %s\nreport = 2\nwatch = 60\n' \
+			"$state" "$runtime" "${ring-ring = test}" "${refresh:-1}"
+		printf '[repository]\nurl = %s\nroot = %s/metadata/1.root.json\n' \
+			"${url:-file://$repository}" "$repository"
+		printf '%s\n' "$@"
+	} >"$work/sutured.conf"
+}
+
+# start_agent: with the configuration; sets $agent.
+start_agent() {
+	start sutured "$bin/sutured" --config "$work/sutured.conf" --foreground
+	agent=$pid
+}
+
+# The agent's story, through a filter of jq.
+story() {
+	jq -r "$1" "$runtime/agent.json"
+}
+
+# story_says FILTER: does it hold of the story?
+story_says() {
+	[[ -f $runtime/agent.json ]] && jq -e "$1" "$runtime/agent.json" >/dev/null
+}
+
+until_story() { # FILTER
+	wait_until 60 story_says "$1" || {
+		jq -c '{release, coverage, why, text, held, readiness, facts, processes}' "$runtime/agent.json" >&2
+		fail "the story never says $1"
+	}
+}
+
+until_answer() { # TEXT [PORT]
+	wait_until 60 answers "$1" "${2:-$port}" || fail "the victim says '$(answer "${2:-$port}")', not '$1'"
+}
+
+# The events that were written down, of one type.
+events() { # TYPE
+	jq -c "select(.type == \"$1\")" "$state/trust/events"
+}
+
+has_event() { # TYPE
+	[[ $(events "$1") ]]
+}
