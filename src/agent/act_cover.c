@@ -22,7 +22,7 @@ struct place {
 
 /** What is told of a place. */
 struct told {
-	enum sut_reason reason;
+	enum sut_coverage reason;
 	const struct sut_release *release; /**< NULL: none. */
 	const json_t *trace;               /**< Of the hotpatch that stands; NULL. */
 	const char *detail;
@@ -59,7 +59,7 @@ static bool is_debugged(int pid)
 	return is_traced;
 }
 
-static enum sut_reason reason_of_outcome(const char *outcome, int pid)
+static enum sut_coverage reason_of_outcome(const char *outcome, int pid)
 {
 	if (strcmp(outcome, "gone") == 0)
 		return SUT_REASON_GONE;
