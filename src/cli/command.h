@@ -45,6 +45,7 @@ struct sut_err *sut_cmd_doctor(int argc, char **argv, enum sut_exit *status);
 /** The usage of commands, beside them. */
 extern const char sut_usage_hub[];
 struct sut_err *sut_cmd_hub(int argc, char **argv, enum sut_exit *status);
-extern const char sut_usage_calendar[], sut_usage_repo[];
+extern const char sut_usage_calendar[], sut_usage_fetch[], sut_usage_repo[];
 struct sut_err *sut_cmd_calendar(int argc, char **argv, enum sut_exit *status);
+struct sut_err *sut_cmd_fetch(int argc, char **argv, enum sut_exit *status);
 struct sut_err *sut_cmd_repo(int argc, char **argv, enum sut_exit *status);

@@ -114,6 +114,7 @@ static const struct sut_command commands[] = {
 	{ "doctor", "tell whether this machine lets Suture work", doctor_usage, sut_cmd_doctor },
 	{ "show", "tell what a hotpatch is and does", show_usage, sut_cmd_show },
 	{ "repo", "make and keep a signed repository of releases", sut_usage_repo, sut_cmd_repo },
+	{ "fetch", "fetch the hotpatches that this machine needs", sut_usage_fetch, sut_cmd_fetch },
 	{ "calendar", "tell when releases are due", sut_usage_calendar, sut_cmd_calendar },
 	{ "hub", "do what the hub's page does, from the shell", sut_usage_hub, sut_cmd_hub },
 	{ NULL, NULL, NULL, NULL },
