@@ -236,8 +236,23 @@ static struct sut_err *check_room(const struct work *work)
 	return sut_cgroup_check_room(&work->target.now.process, size);
 }
 
+// A place that somebody takes in between is chosen again.
+static struct sut_err *map_somewhere(struct work *work)
+{
+	enum { MAX_TRIES = 5 };
+
+	for (int tries = 1;; tries++) {
+		struct sut_err *err = choose_all(work);
+		if (!err)
+			err = sut_target_borrow(&work->target, map_all, work);
+		if (!err || err->code != SUT_E_BUSY || tries == MAX_TRIES)
+			return err;
+		sut_err_free(err);
+	}
+}
+
 // Everything is computed while the target runs; a thread is borrowed only for what
-// only it can do. A place that somebody takes in between is chosen again.
+// only it can do.
 static struct sut_err *place(struct work *work)
 {
 	size_t n_resolvers, n = count_to_place(work, &n_resolvers);
@@ -245,16 +260,8 @@ static struct sut_err *place(struct work *work)
 
 	if (!err && n_resolvers)
 		err = sut_target_borrow(&work->target, resolve_all, work);
-	for (int tries = 0; n && tries < 5; tries++) {
-		if (!err)
-			err = choose_all(work);
-		if (!err)
-			err = sut_target_borrow(&work->target, map_all, work);
-		if (!err || err->code != SUT_E_BUSY || tries == 4)
-			break;
-		sut_err_free(err);
-		err = NULL;
-	}
+	if (!err && n)
+		err = map_somewhere(work);
 	for (size_t i = 0; i < work->n_plans && !err; i++)
 		if (!work->plans[i].is_standing)
 			err = sut_plan_write(&work->plans[i], &work->target.now.process);

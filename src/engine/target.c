@@ -39,23 +39,30 @@ static struct sut_err *lock_one(const struct sut_process *process, uint64_t dead
 	return NULL;
 }
 
+// The one of @p n processes, or @p best, that has the least pid above @p pid.
+static const struct sut_process *next_after(pid_t pid, const struct sut_process *processes,
+					    size_t n, const struct sut_process *best)
+{
+	for (size_t i = 0; i < n; i++)
+		if (processes[i].pid > pid && (!best || processes[i].pid < best->pid))
+			best = &processes[i];
+	return best;
+}
+
 // Processes that share memory are locked together: whoever works on one changes all.
 // In the order of their pids, so that two runs cannot wait for each other.
 static struct sut_err *lock(struct sut_target *t, uint64_t deadline)
 {
-	struct sut_err *err = sut_tracer_find_sharers(&t->tracer);
-	pid_t last = 0;
+	const struct sut_tracer *tracer = &t->tracer;
+	struct sut_err *err = sut_tracer_find_sharers(&t->tracer, true);
+	const struct sut_process *next = &t->now.process;
 
-	for (size_t n = 0; n <= t->tracer.n_sharers && !err; n++) {
-		const struct sut_process *next = t->now.process.pid > last ? &t->now.process : NULL;
-		for (size_t i = 0; i < t->tracer.n_sharers; i++) {
-			const struct sut_process *sharer = &t->tracer.sharers[i];
-			if (sharer->pid > last && (!next || sharer->pid < next->pid))
-				next = sharer;
-		}
+	for (pid_t last = 0; !err; last = next->pid) {
+		next = next_after(last, &t->now.process, 1, NULL);
+		next = next_after(last, tracer->sharers, tracer->n_sharers, next);
+		next = next_after(last, tracer->guests, tracer->n_guests, next);
 		if (!next)
-			break;
-		last = next->pid;
+			return NULL;
 		err = lock_one(next, deadline);
 	}
 	return err;
@@ -297,7 +304,7 @@ struct sut_err *sut_target_switch(struct sut_target *t, struct sut_switch *s, ui
 		struct sut_switch_result result;
 		err = sut_process_maps(&t->now.process, &maps);
 		if (!err)
-			err = sut_tracer_find_sharers(&t->tracer);
+			err = sut_tracer_find_sharers(&t->tracer, false);
 		if (!err)
 			err = sut_switch_try(s, &t->tracer, &quiet,
 					     stop_limit(t->now.facts.n_threads, story.n_tries),

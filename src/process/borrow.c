@@ -16,6 +16,7 @@
 #include "process/filter.h"
 #include "process/maps.h"
 #include "process/process.h"
+#include "process/roster.h"
 #include "process/tracer.h"
 
 /** What the kernel's rt_sigreturn reads (struct rt_sigframe of
@@ -42,8 +43,9 @@ enum { STATE_OFF = 448, MAX_STATE = 16384, RED_ZONE = 128, SAFE_STACK = 64 * 102
 
 _Static_assert(sizeof(struct frame) <= STATE_OFF, "the extended state follows the frame");
 
-// For a function to return, ns; and for the thread itself: on a machine with hundreds of
-// busy threads it may wait for seconds until it runs, and to leave it half-way is worse.
+// For a function that sleeps, ns: somebody who stands still may hold what it waits for. And
+// for the thread itself: on a machine with hundreds of busy threads it may wait for seconds
+// until it runs, and to leave it half-way is worse.
 static const uint64_t patience = 1000000000, long_patience = 10000000000;
 
 int sut_borrow_fitness(const struct sut_thread *thread, const struct sut_process *process,
@@ -209,9 +211,21 @@ struct sut_err *sut_borrow_begin(struct sut_tracer *tracer, struct sut_thread *t
 	return NULL;
 }
 
-// Wait for the borrowed thread's next stop; @p ret is waitpid's status >> 8.
-static struct sut_err *wait_stop(struct sut_borrow *b, uint64_t deadline, int *ret)
+static bool is_asleep(const struct sut_borrow *b)
 {
+	char text[512], state = 0;
+	unsigned long flags;
+
+	sut_roster_read(b->tracer, b->thread->tid, "stat", text, sizeof(text));
+	return !sut_stat_parse(text, &state, &flags) || state == 'S';
+}
+
+// Wait for the borrowed thread's next stop, until @p deadline, or @p sleep_deadline when it
+// sleeps; @p ret is waitpid's status >> 8.
+static struct sut_err *wait_stop(struct sut_borrow *b, uint64_t sleep_deadline, uint64_t deadline,
+				 int *ret)
+{
+	static const uint64_t interval = 100000000; // ns
 	uint64_t begin = sut_now();
 
 	for (;;) {
@@ -225,9 +239,12 @@ static struct sut_err *wait_stop(struct sut_borrow *b, uint64_t deadline, int *r
 			b->thread->state = SUT_THREAD_GONE;
 			return killed(b);
 		}
-		if (!sut_tracer_await(b->tracer, b->thread->tid, begin, deadline))
+		uint64_t now = sut_now(), next = now + interval < deadline ? now + interval : deadline;
+		bool is_over = now >= deadline || (now >= sleep_deadline && is_asleep(b));
+		if (is_over)
 			return sut_err(SUT_E_BUSY, "borrowed thread %d does not return",
 				       b->thread->tid);
+		sut_tracer_await(b->tracer, b->thread->tid, begin, next);
 	}
 }
 
@@ -235,14 +252,15 @@ enum { SYSCALL_STOP = SIGTRAP | 0x80, TRAP_STOP = SIGTRAP | PTRACE_EVENT_STOP <<
 
 // Run to the next syscall stop. Everything is blocked but SIGSTOP, which is
 // taken off and sent again at the end.
-static struct sut_err *run_to_syscall_stop(struct sut_borrow *b, uint64_t deadline)
+static struct sut_err *run_to_syscall_stop(struct sut_borrow *b, uint64_t sleep_deadline,
+					   uint64_t deadline)
 {
 	int stop = 0;
 
 	while (stop != SYSCALL_STOP) {
 		if (ptrace(PTRACE_SYSCALL, b->thread->tid, NULL, NULL) < 0)
 			return killed(b);
-		struct sut_err *err = wait_stop(b, deadline, &stop);
+		struct sut_err *err = wait_stop(b, sleep_deadline, deadline, &stop);
 		if (err)
 			return err;
 		if (stop == SIGSTOP)
@@ -297,7 +315,7 @@ struct sut_err *sut_borrow_syscall(struct sut_borrow *b, long nr, const uint64_t
 	regs.r9 = args[5];
 	err = enter(b, &regs);
 	for (int stops = 0; !err && stops < 2; stops++)
-		err = run_to_syscall_stop(b, deadline);
+		err = run_to_syscall_stop(b, deadline, deadline);
 	if (err)
 		return err;
 	if (ptrace(PTRACE_GETREGS, b->thread->tid, NULL, &regs) < 0)
@@ -310,11 +328,15 @@ struct sut_err *sut_borrow_syscall(struct sut_borrow *b, long nr, const uint64_t
 // number: the thread stops at the call's entry, and we make it none.
 static struct sut_err *run_function(struct sut_borrow *b, uint64_t *ret)
 {
-	uint64_t deadline = sut_now() + patience;
+	uint64_t begin = sut_now(), deadline = begin + long_patience;
 	struct user_regs_struct regs;
 
 	for (;;) {
-		struct sut_err *err = run_to_syscall_stop(b, deadline);
+		struct sut_err *err = run_to_syscall_stop(b, begin + patience, deadline);
+		if (err && err->code == SUT_E_BUSY) {
+			sut_err_free(err);
+			return sut_err(SUT_E_BUSY, "the function does not return");
+		}
 		if (err)
 			return err;
 		if (ptrace(PTRACE_GETREGS, b->thread->tid, NULL, &regs) < 0)
@@ -328,7 +350,7 @@ static struct sut_err *run_function(struct sut_borrow *b, uint64_t *ret)
 	regs.orig_rax = -1;
 	if (ptrace(PTRACE_SETREGS, b->thread->tid, NULL, &regs) < 0)
 		return killed(b);
-	return run_to_syscall_stop(b, deadline);
+	return run_to_syscall_stop(b, deadline, deadline);
 }
 
 struct sut_err *sut_borrow_call(struct sut_borrow *b, struct sut_addr function,
@@ -378,7 +400,7 @@ static bool return_to_trap(struct sut_borrow *b)
 		if (ptrace(PTRACE_INTERRUPT, b->thread->tid, NULL, NULL) < 0)
 			return false;
 		ptrace(PTRACE_CONT, b->thread->tid, NULL, NULL);
-		struct sut_err *err = wait_stop(b, deadline, &stop);
+		struct sut_err *err = wait_stop(b, deadline, deadline, &stop);
 		if (err) {
 			sut_err_free(err);
 			return false;

@@ -264,23 +264,34 @@ static bool is_known(const struct sut_tracer *tracer, pid_t pid)
 	return pid == tracer->process->pid;
 }
 
-// A child of vfork(2) shares its parent's memory for a moment, and its parent cannot
-// be stopped before that is over: to stop the child would only make it last. Who has
-// shared it for longer is no such child. Start times are in ticks since boot.
-static bool is_young(pid_t pid)
+// The parent of process @p pid, and when it was started, in ticks since boot.
+static bool read_birth(pid_t pid, pid_t *parent_ret, unsigned long long *ticks_ret)
 {
-	static const unsigned long long young = 100; // ms
 	char path[32], text[512];
-	unsigned long long ticks = 0;
-	struct timespec now;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	read_at(AT_FDCWD, path, text, sizeof(text));
 	const char *end = strrchr(text, ')');
-	if (!end || sscanf(end + 1,
-			   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d "
-			   "%*d %*d %llu",
-			   &ticks) != 1)
+	return end && sscanf(end + 1,
+			     " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d "
+			     "%*d %*d %llu",
+			     parent_ret, ticks_ret) == 2;
+}
+
+// A child of vfork(2) shares its parent's memory for a moment, and its parent cannot
+// be stopped before that is over: to stop the child would only make it last. Who has
+// shared it for longer is no such child. The parent is one of those who share the
+// child's: it will go on with what is on its stack.
+static bool is_guest(const struct sut_tracer *tracer, pid_t pid)
+{
+	static const unsigned long long young = 100; // ms
+	unsigned long long ticks;
+	pid_t parent;
+	struct timespec now;
+
+	if (read_birth(tracer->process->pid, &parent, &ticks) && parent == pid)
+		return false;
+	if (!read_birth(pid, &parent, &ticks))
 		return true;
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	return now.tv_sec * 1000ull + now.tv_nsec / 1000000 <
@@ -296,21 +307,19 @@ static bool shares_memory(const struct sut_tracer *tracer, const struct stat *ex
 
 	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
 	return stat(path, &st) == 0 && st.st_dev == exe->st_dev && st.st_ino == exe->st_ino &&
-	       syscall(SYS_kcmp, tracer->process->pid, pid, KCMP_VM, 0, 0) == 0 &&
-	       !is_young(pid);
+	       syscall(SYS_kcmp, tracer->process->pid, pid, KCMP_VM, 0, 0) == 0;
 }
 
-static struct sut_err *add_sharer(struct sut_tracer *tracer, pid_t pid)
+static struct sut_err *add_process(struct sut_process **list, size_t *n, pid_t pid)
 {
-	struct sut_process *sharers =
-		reallocarray(tracer->sharers, tracer->n_sharers + 1, sizeof(*sharers));
+	struct sut_process *longer = reallocarray(*list, *n + 1, sizeof(*longer));
 
-	if (!sharers)
+	if (!longer)
 		return sut_err_nomem();
-	tracer->sharers = sharers;
-	struct sut_err *err = sut_process_open(pid, &sharers[tracer->n_sharers]);
+	*list = longer;
+	struct sut_err *err = sut_process_open(pid, &longer[*n]);
 	if (!err)
-		tracer->n_sharers++;
+		++*n;
 	else if (err->code == SUT_E_GONE) {
 		sut_err_free(err);
 		err = NULL;
@@ -339,7 +348,14 @@ bool sut_roster_is_sharer(const struct sut_tracer *tracer, pid_t tid)
 	return false;
 }
 
-struct sut_err *sut_tracer_find_sharers(struct sut_tracer *tracer)
+static struct sut_err *add_sharer(struct sut_tracer *tracer, pid_t pid, bool and_guests)
+{
+	if (!is_guest(tracer, pid))
+		return add_process(&tracer->sharers, &tracer->n_sharers, pid);
+	return and_guests ? add_process(&tracer->guests, &tracer->n_guests, pid) : NULL;
+}
+
+struct sut_err *sut_tracer_find_sharers(struct sut_tracer *tracer, bool and_guests)
 {
 	struct stat exe;
 	const struct dirent *entry;
@@ -354,7 +370,7 @@ struct sut_err *sut_tracer_find_sharers(struct sut_tracer *tracer)
 	while (!err && (entry = readdir(proc))) {
 		pid_t pid = atoi(entry->d_name);
 		if (pid > 0 && !is_known(tracer, pid) && shares_memory(tracer, &exe, pid))
-			err = add_sharer(tracer, pid);
+			err = add_sharer(tracer, pid, and_guests);
 	}
 	closedir(proc);
 	return err;

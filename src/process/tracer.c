@@ -33,8 +33,11 @@ void sut_tracer_deinit(struct sut_tracer *tracer)
 	sut_tracer_go(tracer);
 	for (size_t i = 0; i < tracer->n_sharers; i++)
 		sut_process_close(&tracer->sharers[i]);
+	for (size_t i = 0; i < tracer->n_guests; i++)
+		sut_process_close(&tracer->guests[i]);
 	sut_clocks_deinit(&tracer->clocks);
 	free(tracer->sharers);
+	free(tracer->guests);
 	free(tracer->threads);
 	*tracer = (struct sut_tracer){ 0 };
 }

@@ -85,6 +85,10 @@ struct sut_tracer {
 	 *  threads are in the table too. Owned. */
 	struct sut_process *sharers;
 	size_t n_sharers;
+	/** Children that shared it by vfork(2) when that was asked: not stopped with it.
+	 *  Owned. */
+	struct sut_process *guests;
+	size_t n_guests;
 	struct sut_clocks clocks; /**< Private. */
 	bool is_hurried;          /**< Private: we run with real-time priority. */
 	struct sut_boost *boost;  /**< Private: of the thread waited for; NULL: none. */
@@ -108,8 +112,9 @@ struct sut_stop {
 /** Monotonic time in nanoseconds. */
 uint64_t sut_now(void);
 
-/** Look for other processes that share the process's memory. */
-sut_check struct sut_err *sut_tracer_find_sharers(struct sut_tracer *tracer);
+/** Look for other processes that share the process's memory; with @p and_guests, also for
+ *  those that do so for a moment. */
+sut_check struct sut_err *sut_tracer_find_sharers(struct sut_tracer *tracer, bool and_guests);
 
 /** Seize every thread of the process that is not seized yet. SUT_E_DENIED without
  *  permission; SUT_E_UNSUPPORTED when somebody else traces a thread. */

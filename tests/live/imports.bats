@@ -36,6 +36,43 @@ teardown() {
 	stop_victim
 }
 
+@test "an IFUNC that does not tell its address leaves the old code, until it does" {
+	cat >"$BATS_TEST_TMPDIR/preload.c" <<-'END'
+		#include <stddef.h>
+		#include <sys/syscall.h>
+		#include <time.h>
+		// Nothing is relocated yet when this is called first.
+		static long call(long number, const void *a, const void *b)
+		{
+			long result;
+			__asm__ volatile("syscall" : "=a"(result)
+					 : "a"(number), "D"(a), "S"(b) : "rcx", "r11", "memory");
+			return result;
+		}
+		static size_t ours(const char *text) { return 77; }
+		static size_t (*resolve(void))(const char *)
+		{
+			const struct timespec hour = { 3600, 0 };
+			if (call(SYS_access, SLOW, NULL) == 0)
+				call(SYS_nanosleep, &hour, NULL);
+			return ours;
+		}
+		size_t strlen(const char *text) __attribute__((ifunc("resolve")));
+	END
+	cc -shared -fPIC -fno-builtin -O2 -DSLOW="\"$BATS_TEST_TMPDIR/slow\"" \
+		-o "$BATS_TEST_TMPDIR/preload.so" "$BATS_TEST_TMPDIR/preload.c"
+	LD_PRELOAD=$BATS_TEST_TMPDIR/preload.so start_victim live-imports
+	touch "$BATS_TEST_TMPDIR/slow"
+	run -5 "$suture" apply --pid "$pid" --json "$hotpatch"
+	[[ $(json '.processes[0] | "\(.outcome) \(.reason)"' <<<"$output") == \
+		"busy resolve strlen: the function does not return" ]]
+	[[ $(ask a) == 102 ]]
+	rm "$BATS_TEST_TMPDIR/slow"
+	run -0 "$suture" apply --pid "$pid" "$hotpatch"
+	[[ $(ask a) == 77031 ]]
+	stop_victim
+}
+
 # A library with two versions of one function, and a program that the hotpatch makes
 # call $1 of it. $hotpatch is for the program, $library_patch makes V2 say 20.
 make_versions() {

@@ -159,8 +159,8 @@ survives() {
 	}
 	[[ $(ask a) == 43 ]]
 	# Nobody's priority is changed.
-	ordinary=$((20 + $(ps -o ni= -p "$pid")))
-	run -1 grep -hv '^[0-9]* (.*) [RS] [0-9 -]* '"$ordinary"' 0 ' /proc/"$pid"/task/*/stat
+	nice=$(ps -o ni= -p "$pid" | tr -d ' ')
+	run -1 grep -hv "^[0-9]* (.*) [RS] [0-9 -]* $((20 + nice)) $nice " /proc/"$pid"/task/*/stat
 	stop_victim
 }
 
