@@ -167,12 +167,12 @@ static int work(int listener)
 	}
 }
 
-static int listen_on(int port)
+static int listen_on(int port, const char *ip)
 {
 	struct sockaddr_in address = {
 		.sin_family = AF_INET,
 		.sin_port = htons(port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		.sin_addr.s_addr = inet_addr(ip),
 	};
 	int on = 1;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -190,11 +190,11 @@ static int listen_on(int port)
 
 int main(int argc, char **argv)
 {
-	if (argc != 3) {
-		fprintf(stderr, "usage: %s PORT WORKERS\n", argv[0]);
+	if (argc != 3 && argc != 4) {
+		fprintf(stderr, "usage: %s PORT WORKERS [ADDRESS]\n", argv[0]);
 		return 2;
 	}
-	int listener = listen_on(atoi(argv[1]));
+	int listener = listen_on(atoi(argv[1]), argc > 3 ? argv[3] : "127.0.0.1");
 	if (listener < 0) {
 		perror("listen");
 		return 1;

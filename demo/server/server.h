@@ -8,7 +8,8 @@
  * its workers, each with an event loop, kept connections and pages made on
  * request. Version 1 (echo_1.c) trusts a length that the visitor sends, and so
  * answers with what lies in memory behind his text; version 2 (echo_2.c) does
- * not. Everything else is the same.
+ * not. Version 3 (echo_3.c) is the update that nobody tried: it refuses everybody.
+ * Everything else is the same.
  */
 
 #include <stddef.h>
