@@ -66,6 +66,7 @@ test-long: setup-check all
 bench: all ## measure, side by side with the bare minimum
 	@tools/setup bench
 	@bench/run
+	@bench/fleet
 
 .PHONY: install
 install: all ## install below PREFIX (/usr/local), for packagers below DESTDIR

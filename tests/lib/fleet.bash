@@ -128,13 +128,13 @@ deb_pack() { # FOLDER OUT
 	rm -rf "$1"
 }
 
-# fleet_packages: the kind that is to be had. Sets $kind, $old_deb, $new_deb, and unpacks
+# fleet_packages [KIND]: of this kind, or of the one that is to be had. Sets $kind, $old_deb, $new_deb, and unpacks
 # the old one into the tree of every machine.
 fleet_packages() {
-	kind=nginx
+	kind=${1:-nginx}
 	if [[ ${SUTURE_DEMO_BUNDLED:-} ]]; then
 		kind=bundled
-	elif ! nginx_packages 2>"$work/fetch.err"; then
+	elif [[ $kind == nginx ]] && ! nginx_packages 2>"$work/fetch.err"; then
 		kind=bundled
 	fi
 	[[ $kind == nginx ]] || "${kind}_packages" || return
@@ -323,6 +323,12 @@ all_protected() { # RELEASE MACHINE...
 	for each in "${@:2}"; do
 		is_protected "$each" "$1" || return
 	done
+}
+
+# So many processes carry an applied hotpatch there.
+carries() { # MACHINE N
+	machine_do "$1" suture status --json |
+		jq -e --argjson n "$2" '[.processes[] | select(any(.hotpatches[]; .state == "applied"))] | length == $n' >/dev/null
 }
 
 # Nothing carries a hotpatch there.
