@@ -34,7 +34,8 @@ static struct sut_err *init_look(const struct sut_act *act, struct sut_look *loo
 
 static void deinit_look(struct sut_look *look)
 {
-	json_t *owned[] = { look->rows, look->statuses, look->proofs, look->events, look->need };
+	json_t *owned[] = { look->rows,   look->statuses, look->proofs,
+			    look->events, look->need,     look->move };
 
 	for (size_t i = 0; i < sizeof(owned) / sizeof(owned[0]); i++)
 		json_decref(owned[i]);
@@ -250,7 +251,11 @@ static struct sut_err *decide(struct sut_look *look)
 	if (err)
 		return err;
 	note_interest(look->known, builds, paths);
-	err = sut_inventory_take(&interest, &look->inventory);
+	err = sut_look_plan_move(look, paths);
+	if (!err)
+		err = sut_inventory_take(&interest, &look->inventory);
+	if (!err)
+		err = sut_look_write_move(look);
 	if (!err)
 		err = sut_state_read(act->config, "trust/active.json", &before);
 	if (!err)

@@ -38,6 +38,7 @@ struct sut_act {
  *   "watched"   has active.json changed?
  *   "told"      what stands in processes: {"PID/START/HOTPATCH": {"pid", "start",
  *               "hotpatch", "name", "path", "unit", "at": seconds since 1970}}
+ *   "move"      do packages have to move to the baseline?
  *   "busy"      how many processes may go another time
  *   "events"    array of {"time", "type", "hotpatch", "detail"}
  */

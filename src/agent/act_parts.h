@@ -7,6 +7,7 @@
  *     act.c        the order of things
  *     act_touch.c  what is done to processes
  *     act_cover.c  what is told of them
+ *     act_move.c   the way to a baseline
  */
 
 #include "agent/inventory.h"
@@ -41,6 +42,7 @@ struct sut_look {
 	json_t *proofs;   /**< Object by pid: rows of `verify`. */
 	json_t *answer, *events, *need;
 	size_t n_busy;
+	json_t *move; /**< The way to the baseline (agent/move.h), or NULL. */
 };
 
 /** Take out what must not stand here, and put in what must. */
@@ -51,6 +53,13 @@ sut_check struct sut_err *sut_look_prove(struct sut_look *look);
 
 /** Note what has changed since it was told, and write trust/coverage.json. */
 sut_check struct sut_err *sut_look_cover(struct sut_look *look);
+
+/** Plan the way to the baseline that is wanted; files that matter for it are added to
+ *  @p paths. */
+sut_check struct sut_err *sut_look_plan_move(struct sut_look *look, json_t *paths);
+
+/** With the inventory: find the units, and write trust/move.json (null: nothing to move). */
+sut_check struct sut_err *sut_look_write_move(struct sut_look *look);
 
 /** Is @p name the name of a hotpatch of ours: of a release, or that we have applied? */
 bool sut_look_is_ours(const struct sut_look *look, const char *name);

@@ -29,6 +29,7 @@ struct key {
 static const struct key keys[] = {
 	{ "agent", "state", PATH, IN_CONFIG(state), 0, 0 },
 	{ "agent", "runtime", PATH, IN_CONFIG(runtime), 0, 0 },
+	{ "agent", "dpkg", PATH, IN_CONFIG(dpkg), 0, 0 },
 	{ "agent", "user", NAME, IN_CONFIG(user), 0, 0 },
 	{ "agent", "ring", NAME, IN_CONFIG(ring), 0, 0 },
 	{ "agent", "refresh", NUMBER, IN_CONFIG(refresh), 1, 604800 },
@@ -354,6 +355,8 @@ static struct sut_err *set_defaults(struct sut_config *config)
 		err = set_text(&config->runtime, "/run/suture");
 	if (!err)
 		err = set_text(&config->user, "suture-fetch");
+	if (!err)
+		err = set_text(&config->dpkg, "/var/lib/dpkg/status");
 	return err;
 }
 
@@ -396,9 +399,9 @@ struct sut_err *sut_config_read(const char *path, struct sut_config *ret)
 
 void sut_config_deinit(struct sut_config *config)
 {
-	char *texts[] = { config->state,      config->runtime, config->user, config->ring,
-			  config->url,        config->also,    config->root, config->hub,
-			  config->token_file, config->ca_file };
+	char *texts[] = { config->dpkg, config->state,      config->runtime, config->user,
+			  config->ring, config->url,        config->also,    config->root,
+			  config->hub,  config->token_file, config->ca_file };
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		free(texts[i]);

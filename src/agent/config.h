@@ -43,6 +43,7 @@ struct sut_window {
 /** The configuration. Owns everything. */
 struct sut_config {
 	char *state;   /**< Folder of what lasts. */
+	char *dpkg;    /**< dpkg's status file. */
 	char *runtime; /**< Folder of what lasts until the next boot. */
 	char *user;    /**< Whose rights the network process has. */
 	char *ring;    /**< NULL: what the hub says. */

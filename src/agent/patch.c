@@ -129,6 +129,7 @@ static void take_act(struct sut_patcher *patcher, const json_t *answer)
 	if (active)
 		patcher->n_active = json_integer_value(active);
 	keep_watching(patcher, answer);
+	patcher->must_move = json_is_true(json_object_get(answer, "move"));
 	patcher->next_act = now + LOOK_INTERVAL;
 	if (json_integer_value(json_object_get(answer, "busy")) || error)
 		patcher->next_act = now + BUSY_REST;
@@ -249,12 +250,29 @@ static int64_t act_due(struct sut_patcher *patcher)
 	return asked < patcher->next_act ? asked : patcher->next_act;
 }
 
+// In the window only, and not again and again when it fails.
+static void move_packages(struct sut_patcher *patcher)
+{
+	static const int64_t rest = 3600; // s
+	int64_t now = sut_clock();
+
+	if (!patcher->must_move || patcher->is_moving || !patcher->config->window.is_applied ||
+	    !sut_window_is_open(&patcher->config->window, sut_time_now()) ||
+	    (patcher->moved && now - patcher->moved < rest))
+		return;
+	patcher->is_moving = true;
+	patcher->moved = now;
+	sut_patcher_event(patcher, "baseline", NULL, "the packages begin to move");
+	sut_patcher_ask(patcher, SUT_MESSAGE_RUN, SUT_RUN_BASELINE, 0);
+}
+
 static void start_work(struct sut_patcher *patcher)
 {
 	int64_t now = sut_clock();
 	bool is_report_due =
 		patcher->config->hub && (patcher->wants_report || now >= patcher->next_report);
 
+	move_packages(patcher);
 	if (patcher->n_active > 0 && !patcher->watcher.pid)
 		sut_log_err("watch", sut_watcher_start(patcher->config, &patcher->watcher));
 	if (patcher->work != SUT_WORK_NONE)

@@ -72,6 +72,8 @@ struct sut_patcher {
 	int64_t hub_seen;        /**< 0: never. */
 	uint64_t reported;       /**< seq of the report under way; 0: none. */
 	uint64_t reported_event; /**< The last event in it. */
+	bool must_move;          /**< Packages have to move to the baseline. */
+	int64_t moved;           /**< sut_clock() time at which it was last begun; 0: never. */
 	bool is_moving;          /**< The package manager works. */
 	/* What takes a hotpatch out. */
 	struct sut_probing probing[SUT_MAX_PROBES];

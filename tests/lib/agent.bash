@@ -148,3 +148,55 @@ events() { # TYPE
 has_event() { # TYPE
 	[[ $(events "$1") ]]
 }
+
+# start_hub [OPTION]...: a hub with this repository; sets $hub, $hub_url and at the first start
+# signs in.
+start_hub() {
+	local is_first=
+	[[ -d $work/hub ]] || is_first=yes
+	start hub "$bin/suture-hub" --data "$work/hub" --listen "127.0.0.1:${hub_port:-0}" \
+		--web "$top/web" "$@"
+	hub=$pid
+	wait_until 60 grep -q '^Listening' "$work/hub.out" || fail "$(<"$work/hub.out")"
+	hub_port=$(sed -n 's|^Listening on https://.*:\([0-9]*\)$|\1|p' "$work/hub.out")
+	hub_url=https://127.0.0.1:$hub_port
+	[[ ! $is_first ]] || sign_in
+}
+
+sign_in() {
+	sed -n 's/^Password: //p' "$work/hub.out" >"$work/password"
+	in_hub POST session "$(jq -n --rawfile p "$work/password" '{name: "admin", password: ($p | rtrimstr("\n"))}')" \
+		>"$work/session"
+	csrf=$(jq -r .csrf "$work/session")
+	[[ $csrf != null ]] || fail "$(<"$work/session")"
+}
+
+# in_hub METHOD PATH [JSON]: asks the hub as the administrator, prints the answer.
+in_hub() {
+	local json=()
+	[[ ! ${3:-} ]] || json=(-H 'Content-Type: application/json' --data-binary "$3")
+	curl -sS -m 60 --cacert "$work/hub/ca.crt" -X "$1" -b "$work/cookies" -c "$work/cookies" \
+		-H "X-CSRF-Token: ${csrf:-}" "${json[@]}" "$hub_url/api/v1/$2"
+}
+
+# hub_says PATH FILTER: does it hold of what the hub tells?
+hub_says() {
+	in_hub GET "$1" | jq -e "$2" >/dev/null
+}
+
+until_hub() { # PATH FILTER
+	wait_until 60 hub_says "$1" "$2" || fail "the hub never says $2 of $1: $(in_hub GET "$1")"
+}
+
+# hub_config [LINE]...: a configuration with the hub and a fresh token; no ring but the hub's.
+hub_config() {
+	in_hub POST enrolment-tokens '{"uses":1,"label":"test","ring":"test"}' | jq -r .token >"$work/token"
+	ring='' config '[hub]' "url = $hub_url" "token_file = $work/token" "$@"
+}
+
+# stored SQL: asks the hub's database, without disturbing it.
+stored() {
+	python3 -c 'import sqlite3, sys
+for row in sqlite3.connect("file:" + sys.argv[1] + "?mode=ro", uri=True).execute(sys.argv[2]):
+    print(*row, sep="|")' "$work/hub/hub.db" "$1"
+}

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+# What takes a hotpatch out by itself.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	load ../lib/agent
+	agent_begin
+}
+
+teardown() {
+	agent_end
+}
+
+# A release with hotpatch $1 is out; it was taken out for $2, and stays out.
+taken_out() {
+	until_story "(.held | length) == 1 and .processes[0].reason == \"held-here\""
+	has_event "$2"
+	has_event held
+	[[ $(jq -r '.held[].reason' "$state/trust/device.json") == "$2" ]]
+	until_answer old
+	# A process that starts now is left alone too.
+	start_victim later
+	until_story '[.processes[] | select(.reason == "held-here")] | length >= 1'
+	answers old
+}
+
+@test "a hotpatch after which an HTTP probe fails is taken out and held" {
+	start_victim
+	config '[probe web]' "path = $work/victim" "http = http://127.0.0.1:$port/" 'interval = 1'
+	release 2026.11 bad
+	rollout 2026.11 running open
+	start_agent
+	taken_out bad probe-failed
+}
+
+@test "a hotpatch after which a command fails is taken out and held; the command is nobody's" {
+	start_victim
+	config '[probe web]' "path = $work/victim" 'interval = 1' \
+		"command = id -un >$work/said/who; curl -sf http://127.0.0.1:$port/"
+	mkdir -m 777 "$work/said"
+	release 2026.11 bad
+	rollout 2026.11 running open
+	start_agent
+	taken_out bad probe-failed
+	[[ $(<"$work/said/who") == nobody ]]
+}
+
+@test "a hotpatch after which a process crashes is taken out and held" {
+	start_victim
+	other=$port
+	start_victim second
+	config
+	release 2026.11 crash
+	rollout 2026.11 running open
+	start_agent
+	until_story '.coverage.protected == 2'
+	answer || true
+	! is_alive "$victim"
+	# Nobody asks the other one before it is out of there.
+	until_story '(.held | length) == 1 and (.processes | length) == 1 and .processes[0].hotpatch == null'
+	answers old "$other"
+	has_event crash
+}
+
+@test "a good hotpatch passes its probe, and one that was held makes room for another" {
+	start_victim
+	config '[probe web]' "path = $work/victim" "http = http://127.0.0.1:$port/" 'interval = 1'
+	release 2026.11 bad
+	rollout 2026.11 running open
+	start_agent
+	until_story '(.held | length) == 1'
+	until_answer old
+	release 2026.12 good
+	rollout 2026.12 running open
+	until_answer new
+	until_story '.release == "2026.12" and .coverage.protected == 1'
+	[[ $(events held | wc -l) == 1 ]]
+}
