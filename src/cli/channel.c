@@ -168,7 +168,8 @@ struct sut_err *sut_channel_put(struct sut_repository *repository, const char *r
 {
 	_cleanup_json_ json_t *owned = document;
 	_cleanup_json_ json_t *custom = json_pack("{s:s, s:s}", "type", type, "name", name);
-	_cleanup_free_ char *text = document ? json_dumps(document, JSON_INDENT(1)) : NULL;
+	_cleanup_free_ char *text =
+		document ? json_dumps(document, JSON_INDENT(1) | JSON_SORT_KEYS) : NULL;
 	_cleanup_free_ char *path = NULL;
 	struct sut_err *err = NULL;
 

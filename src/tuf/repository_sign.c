@@ -190,39 +190,49 @@ static struct sut_err *merge(const struct sut_metadata *from, const struct sut_t
 	return err;
 }
 
-static struct sut_err *find_same_body(struct sut_repository *repository,
-				      const struct sut_metadata *metadata, const char *file,
-				      struct sut_repository_entry **ret)
+static bool is_same_body(const struct sut_repository_entry *entry,
+			 const struct sut_metadata *metadata)
 {
-	for (size_t i = 0; i < repository->n_entries; i++) {
-		struct sut_repository_entry *entry = &repository->entries[i];
-		if (entry->staged.envelope && json_equal(entry->staged.body, metadata->body)) {
-			*ret = entry;
-			return NULL;
-		}
-	}
-	return sut_err(SUT_E_MISMATCH,
-		       "%s: what it signs is not what is staged here (it was changed since, or "
-		       "published); export it again",
-		       file);
+	return entry->staged.envelope && json_equal(entry->staged.body, metadata->body);
 }
 
+static struct sut_err *import_into(struct sut_repository *repository,
+				   struct sut_repository_entry *entry,
+				   const struct sut_metadata *metadata, size_t *n_ret)
+{
+	struct sut_tuf_role role;
+	struct sut_err *err = NULL;
+	size_t n = 0;
+
+	for (int is_staged = 0; !err && is_staged < 2; is_staged++)
+		if (sut_repository_signers_of(repository, entry->name, is_staged, &role))
+			err = merge(metadata, &role, entry, &n);
+	if (!err && n)
+		err = sut_repository_save(repository, entry);
+	*n_ret += n;
+	return err;
+}
+
+// Metadata does not name its role, and delegated roles without targets look alike: whose
+// keys have signed tells which it is.
 struct sut_err *sut_repository_import(struct sut_repository *repository, const char *file,
 				      size_t *n_ret)
 {
 	_cleanup_(sut_metadata_deinit) struct sut_metadata metadata = { 0 };
-	struct sut_repository_entry *entry;
-	struct sut_tuf_role role;
-	size_t n = 0;
+	size_t n = 0, n_same = 0;
 
 	struct sut_err *err = read_any(file, &metadata);
-	if (!err)
-		err = find_same_body(repository, &metadata, file, &entry);
-	for (int is_staged = 0; !err && is_staged < 2; is_staged++)
-		if (sut_repository_signers_of(repository, entry->name, is_staged, &role))
-			err = merge(&metadata, &role, entry, &n);
-	if (!err && n)
-		err = sut_repository_save(repository, entry);
+	for (size_t i = 0; !err && i < repository->n_entries; i++) {
+		if (!is_same_body(&repository->entries[i], &metadata))
+			continue;
+		n_same++;
+		err = import_into(repository, &repository->entries[i], &metadata, &n);
+	}
+	if (!err && n_same == 0)
+		err = sut_err(SUT_E_MISMATCH,
+			      "%s: what it signs is not what is staged here (it was changed since, or "
+			      "published); export it again",
+			      file);
 	if (!err)
 		*n_ret = n;
 	return err;
