@@ -46,7 +46,7 @@ fetched() {
 @test "over HTTP a machine fetches only what it runs, a tenth of the package and less" {
 	run -0 "$suture" fetch --repository "$url" --root "$root" --store "$store" --ring test --json
 	jq -e '.release == "2026.11" and (.hotpatches | length) == 1 and .size * 10 < .full_size and
-		(.hotpatches[0] | .package == "server" and .processes == 1) and .tuf.root == 1' <<<"$output"
+		(.hotpatches[0] | .package == "server" and .processes >= 1) and .tuf.root == 1' <<<"$output"
 	[[ $(fetched) == server-*.hotpatch ]]
 	# It is what the program takes.
 	file=$(jq -r '.hotpatches[0].path' <<<"$output")
