@@ -13,7 +13,7 @@ export CMOCKA_MESSAGE_OUTPUT := TAP
 # Tests that need minutes have a folder of their own.
 FAST_TESTS = $(filter-out tests/long,$(patsubst %/,%,$(sort $(dir $(wildcard tests/*/*.bats)))))
 # What needs no process to patch runs under the sanitizers too.
-ASAN_TESTS = tests/elf tests/cli/format.bats tests/cli/show.bats
+ASAN_TESTS = tests/elf tests/cli/format.bats tests/cli/show.bats tests/tuf/client.bats
 
 .NOTPARALLEL:
 

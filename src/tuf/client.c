@@ -24,6 +24,8 @@ static void set_defaults(struct sut_tuf_options *options)
 		options->max_snapshot = (size_t)4 << 20;
 	if (!options->max_targets)
 		options->max_targets = (size_t)16 << 20;
+	if (!options->max_target)
+		options->max_target = (uint64_t)1 << 30;
 	if (!options->max_roots)
 		options->max_roots = 1024;
 	if (!options->max_visits)

@@ -39,6 +39,7 @@ struct sut_tuf_options {
 	size_t max_timestamp;          /**< 64 KiB. */
 	size_t max_snapshot;           /**< 4 MiB. */
 	size_t max_targets;            /**< Of targets.json and each ROLE.json: 16 MiB. */
+	uint64_t max_target;           /**< Of a file, whatever metadata says: 1 GiB. */
 	unsigned int max_roots;        /**< New versions of root in one refresh: 1024. */
 	unsigned int max_visits;       /**< Roles that a search for a path looks at: 32. */
 };

@@ -178,6 +178,9 @@ static struct sut_err *fetch_target(struct sut_tuf_client *client,
 
 	if (!source)
 		return sut_err(SUT_E_USAGE, "%s: no repository was named", client->store);
+	if ((uint64_t)target->file.size > client->options.max_target)
+		return sut_err(SUT_E_UNSUPPORTED, "%s: has %" PRId64 " bytes, over %" PRIu64,
+			       target->path, target->file.size, client->options.max_target);
 	struct sut_err *err = source_name(client, target, &name);
 	if (!err)
 		err = source->fetch(source, SUT_TUF_TARGET, name, target->file.size, sink, &found);

@@ -4,8 +4,11 @@
 # A signed repository behind a web server on loopback, and a client of it.
 # Source tests/lib/base.bash first and call work_begin.
 
-tuf_client=$top/build/tests/tuf/tuf-conformance-client
-tuf_repository=$top/build/tests/tuf/tuf-repository
+# Beside the program that is tested, which may be one with sanitizers.
+tuf_client=${suture%/suture}/tests/tuf/tuf-conformance-client
+tuf_repository=${suture%/suture}/tests/tuf/tuf-repository
+# faketime comes in by LD_PRELOAD, which the sanitizers take for a mistake.
+export ASAN_OPTIONS=verify_asan_link_order=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}
 
 # A repository in $work/repo with its keys in $work/keys, published once with one hotpatch and one
 # rollout; the server's address in $url. Signatures hold $1 seconds (100 days).

@@ -189,6 +189,23 @@ refused() { # CODE TEXT COMMAND...
 	client resume
 }
 
+@test "over HTTPS, a server with another authority's certificate is not talked to" {
+	local name
+	for name in ours theirs; do
+		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+			-subj "/CN=$name" -addext subjectAltName=IP:127.0.0.1 \
+			-keyout "$work/$name.key" -out "$work/$name.crt" 2>"$work/openssl.log"
+	done
+	mkdir "$work/tls"
+	start tls python3 "$top/tests/tuf/server.py" "$work/repo" "$work/tls" "$work/ours.crt" "$work/ours.key"
+	wait_until 60 test -e "$work/tls/port"
+	url=https://127.0.0.1:$(<"$work/tls/port")
+	refused network "certificate" client --ca-file "$work/theirs.crt" refresh
+	[[ ! -e $work/tls/requests ]]
+	client --ca-file "$work/ours.crt" refresh
+	[[ $(trusted) == "1 1 1 1" ]]
+}
+
 @test "too few signatures are refused, also for a delegated role" {
 	edit "$(published 1 hotpatches)" 'del(.signatures[1])'
 	local snapshot

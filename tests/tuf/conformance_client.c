@@ -9,7 +9,8 @@
  *             --target-name PATH... download
  *     ... list ROLE | show PATH | resume | mirror DIR ROLE...
  *
- * A URL that is no http address is a folder. --stall and --min-rate are those of tuf/http.h.
+ * A URL that is no http address is a folder. --ca-file, --stall and --min-rate are those of
+ * tuf/http.h.
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -25,7 +26,7 @@
 static const size_t max_names = 64;
 
 struct arguments {
-	const char *metadata_dir, *metadata_url, *target_dir, *target_url;
+	const char *metadata_dir, *metadata_url, *target_dir, *target_url, *ca_file;
 	const char *names[64];
 	size_t n_names;
 	unsigned int stall, min_rate;
@@ -41,6 +42,7 @@ static bool parse(int argc, char **argv, struct arguments *a)
 		{ "target-name", required_argument, NULL, 'n' },
 		{ "target-dir", required_argument, NULL, 'd' },
 		{ "target-base-url", required_argument, NULL, 'b' },
+		{ "ca-file", required_argument, NULL, 'c' },
 		{ "stall", required_argument, NULL, 's' },
 		{ "min-rate", required_argument, NULL, 'r' },
 		{ 0 },
@@ -56,6 +58,8 @@ static bool parse(int argc, char **argv, struct arguments *a)
 			a->target_dir = optarg;
 		else if (c == 'b')
 			a->target_url = optarg;
+		else if (c == 'c')
+			a->ca_file = optarg;
 		else if (c == 's')
 			a->stall = atoi(optarg);
 		else if (c == 'r')
@@ -75,6 +79,7 @@ static struct sut_err *open_source(const struct arguments *a, struct sut_tuf_sou
 	const struct sut_tuf_http http = {
 		.metadata_url = a->metadata_url,
 		.targets_url = a->target_url,
+		.ca_file = a->ca_file,
 		.stall_s = a->stall,
 		.min_rate = a->min_rate,
 	};

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""usage: server.py FOLDER CONTROL
+"""usage: server.py FOLDER CONTROL [CERTIFICATE KEY]
 
-Serves FOLDER over HTTP on a free port of 127.0.0.1, which it writes to CONTROL/port.
+Serves FOLDER over HTTP, or HTTPS, on a free port of 127.0.0.1, which it writes to CONTROL/port.
 Each request is noted in CONTROL/requests. CONTROL/faults holds lines "KIND NAME": what
 happens to requests for a file of that NAME:
 
@@ -15,12 +15,13 @@ happens to requests for a file of that NAME:
 """
 
 import os
+import ssl
 import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
 
-folder, control = sys.argv[1:]
+folder, control = sys.argv[1:3]
 
 
 def fault_of(name):
@@ -91,6 +92,10 @@ class Handler(BaseHTTPRequestHandler):
 
 server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 server.daemon_threads = True
+if len(sys.argv) > 3:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*sys.argv[3:])
+    server.socket = context.wrap_socket(server.socket, server_side=True)
 with open(os.path.join(control, "port.new"), "w") as file:
     file.write(str(server.server_address[1]))
 os.rename(os.path.join(control, "port.new"), os.path.join(control, "port"))
