@@ -16,8 +16,16 @@
 static const uint64_t millisecond = 1000000; // ns
 
 /** For how long a stop may be away, and how many there may be, before it is given up
- *  to wait for the right one. A file that is read and not loaded gets less. */
+ *  to wait for the right one. A file that is read and not loaded gets less, if its reader
+ *  sleeps: one that runs may wait for a processor. */
 static const uint64_t patience = UINT64_C(10000000000), read_patience = 2000000000; // ns
+
+/** How long a program that starts is tried, however little time a running one gets. */
+static const uint64_t hold_patience = UINT64_C(10000000000); // ns
+
+/** A wait for an event ends after this; so many of them are the time in which nothing has
+ *  happened. By the clock we might have had no processor ourselves. */
+static const uint64_t interval = 500000000; // ns
 enum { MAX_CALLS = 20000, MAX_READS = 200, MAX_THREADS = 32 };
 
 /** What a followed thread is about. */
@@ -241,7 +249,8 @@ static bool is_busy(const json_t *row)
 static void apply_held(struct work *work)
 {
 	struct sut_apply brief = *work->start->apply;
-	uint64_t deadline = sut_now() + brief.timeout;
+	uint64_t limit = brief.timeout > hold_patience ? brief.timeout : hold_patience;
+	uint64_t deadline = sut_now() + limit;
 	pid_t tids[MAX_THREADS];
 
 	brief.is_found = true;
@@ -272,6 +281,8 @@ static bool is_over(struct work *work, size_t which)
 	if (!is_step(f, errand) && !is_given_up)
 		return false;
 	struct sut_err *err = sut_ready_check(work->pid, work->start->apply, false, &readiness);
+	// One that has exited, or runs 32-bit code, needs nothing.
+	work->is_lost |= err && err->code != SUT_E_GONE && err->code != SUT_E_UNSUPPORTED;
 	sut_err_free(err);
 	if (err)
 		return true;
@@ -288,15 +299,18 @@ static bool is_over(struct work *work, size_t which)
 	       !sut_follow_has_open(f, errand->fd, errand->dev, errand->inode);
 }
 
-// Nothing has happened for long. False: a program that loads is waited for.
-static bool is_idle(const struct work *work, uint64_t since)
+// Has nothing happened for long? A program that loads is waited for.
+static bool is_idle(const struct work *work, size_t n_intervals)
 {
-	uint64_t idle = sut_now() - since;
+	uint64_t idle = n_intervals * interval;
 
+	if (idle < read_patience)
+		return false;
 	for (size_t i = 0; i < work->n; i++)
-		if (is_followed(work, i) && work->errands[i].is_exec)
+		if (is_followed(work, i) &&
+		    (work->errands[i].is_exec || !sut_follow_is_asleep(&work->threads[i])))
 			return idle >= patience;
-	return idle >= read_patience;
+	return true;
 }
 
 static void give_up(struct work *work)
@@ -311,6 +325,7 @@ static void give_up(struct work *work)
 static void follow(struct work *work)
 {
 	uint64_t last = sut_now();
+	size_t n_intervals = 0;
 
 	for (;;) {
 		size_t which;
@@ -319,16 +334,21 @@ static void follow(struct work *work)
 			return;
 		sut_follow_go(work->threads, work->n);
 		enum sut_follow_event event = sut_follow_next(
-			work->threads, work->n, sut_now() + 500 * millisecond, &which);
+			work->threads, work->n, sut_now() + interval, &which);
 		if (event == SUT_FOLLOW_ENDED)
 			return;
 		if (event == SUT_FOLLOW_AWAKE) {
-			if (!is_idle(work, last))
+			// The watcher wakes us too.
+			bool is_whole = sut_now() - last >= interval;
+			n_intervals += is_whole;
+			last = is_whole ? sut_now() : last;
+			if (!is_idle(work, n_intervals))
 				continue;
 			give_up(work);
 			return;
 		}
 		last = sut_now();
+		n_intervals = 0;
 		bool is_wanted = take_event(work, which, event);
 		if (event != SUT_FOLLOW_GONE &&
 		    (!is_wanted || (event == SUT_FOLLOW_CALL && is_over(work, which))))

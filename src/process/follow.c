@@ -100,7 +100,7 @@ static int seize(const struct sut_follow *follow, pid_t *tracer)
 {
 	static const struct timespec pause = { .tv_nsec = 500000 };
 	// Without a tracer: it has just been let go, or we lack the right.
-	static const uint64_t moment = 20000000; // ns
+	static const uint64_t moment = 200000000; // ns
 	uint64_t begin = sut_now();
 
 	for (;;) {
@@ -324,6 +324,15 @@ void sut_follow_release(struct sut_follow *follow)
 	follow->is_free = true;
 	if (follow->tid && follow->is_stopped)
 		resume(follow);
+}
+
+bool sut_follow_is_asleep(const struct sut_follow *follow)
+{
+	char text[512], state = 0;
+	unsigned long flags;
+
+	read_file(follow->tid, "stat", text, sizeof(text));
+	return sut_stat_parse(text, &state, &flags) && state == 'S';
 }
 
 bool sut_follow_identify(const struct sut_follow *follow, int fd, uint64_t *dev, uint64_t *inode)

@@ -76,6 +76,9 @@ void sut_follow_interrupt(struct sut_follow *follow);
  *  again after another sut_follow_seize(). */
 void sut_follow_release(struct sut_follow *follow);
 
+/** Does it sleep, and not wait for a processor? */
+bool sut_follow_is_asleep(const struct sut_follow *follow);
+
 /** Which file is its descriptor @p fd? False: none. */
 bool sut_follow_identify(const struct sut_follow *follow, int fd, uint64_t *dev, uint64_t *inode);
 

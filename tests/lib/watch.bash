@@ -10,7 +10,7 @@ start_watch() {
 	: >"$events"
 	"$suture" watch --json "$@" >>"$events" 2>&1 3>&- &
 	watcher=$!
-	for _ in {1..100}; do
+	for _ in {1..1200}; do
 		! grep -q '"event":"watching"' "$events" || return 0
 		kill -0 "$watcher" || break
 		sleep 0.1
@@ -35,11 +35,11 @@ kill_watch() {
 }
 
 # start_many N PARALLEL COMMAND...: start it N times, PARALLEL at once, none for longer
-# than 30 seconds, and print how often each line was said: "100 43 43".
+# than 120 seconds, and print how often each line was said: "100 43 43".
 start_many() {
 	local n=$1 parallel=$2
 	shift 2
-	seq "$n" | xargs -P "$parallel" -I%% timeout 30 "$@" 2>&1 | sort | uniq -c |
+	seq "$n" | xargs -P "$parallel" -I%% timeout 120 "$@" 2>&1 | sort | uniq -c |
 		sed 's/^ *//'
 }
 

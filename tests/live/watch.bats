@@ -69,7 +69,7 @@ all_new() {
 @test "what runs already is patched when the watcher begins, and stays so after its end" {
 	start_victim live-basic
 	start_watch "$built/live-basic.hotpatch"
-	for _ in {1..50}; do
+	for _ in {1..600}; do
 		[[ $(ask a) != 43 ]] || break
 		sleep 0.1
 	done
@@ -100,7 +100,7 @@ start_container() {
 	start_container
 	start_watch --file "$BATS_TEST_TMPDIR/own/victim" "$built/live-early.hotpatch"
 	[[ $(grep -c '"event":"guarded"' "$events") == 1 ]]
-	echo "for i in {1..20}; do timeout 30 '$BATS_TEST_TMPDIR/own/victim'; done | sort | uniq -c" \
+	echo "for i in {1..20}; do timeout 120 '$BATS_TEST_TMPDIR/own/victim'; done | sort | uniq -c" \
 		>&"${CONTAINER[1]}"
 	read -t 60 -r n answer <&"${CONTAINER[0]}"
 	[[ "$n $answer" == "20 43 43" ]]
@@ -119,10 +119,10 @@ start_container() {
 @test "readers of a guarded file read it all, and are left alone" {
 	start_watch --file "$built/live-early" "$built/live-early.hotpatch"
 	for _ in 1 2 3 4 5; do
-		timeout 20 cmp "$built/live-early" <(timeout 20 cat "$built/live-early")
+		timeout 120 cmp "$built/live-early" <(timeout 120 cat "$built/live-early")
 	done
 	# More calls than a follower waits for.
-	timeout 20 dd if="$built/live-early" of=/dev/null bs=16 status=none
+	timeout 120 dd if="$built/live-early" of=/dev/null bs=16 status=none
 	stop_watch
 	[[ $(count_events event patched) == 0 ]]
 }
@@ -132,7 +132,7 @@ find_copy() {
 	start_watch "$@" "$built/live-basic.hotpatch"
 	cp "$built/live-basic" "$BATS_TEST_TMPDIR/copy"
 	built=$BATS_TEST_TMPDIR start_victim copy
-	for _ in {1..50}; do
+	for _ in {1..600}; do
 		[[ $(ask a) != 43 ]] || break
 		sleep 0.1
 	done

@@ -15,7 +15,7 @@ write_script() {
 			--file /test/liblive-early.so live-early-imports.hotpatch \
 			live-early-static.hotpatch live-early-lib.hotpatch >/tmp/events 2>&1 &
 		watcher=$!
-		for i in $(seq 100); do
+		for i in $(seq 600); do
 			grep -q watching /tmp/events && break
 			sleep 0.2
 		done
@@ -23,12 +23,12 @@ write_script() {
 		cp_script >/test/interpreted
 		chmod +x /test/interpreted
 		for what in live-early live-early-static interpreted; do
-			for i in $(seq 40); do timeout 30 ./$what; done 2>&1 | sort | uniq -c |
+			for i in $(seq 40); do timeout 120 ./$what; done 2>&1 | sort | uniq -c |
 				sed "s/^ */$what /"
-			seq 40 | xargs -P 8 -n 1 timeout 30 ./$what 2>&1 | sort | uniq -c |
+			seq 40 | xargs -P 8 -n 1 timeout 120 ./$what 2>&1 | sort | uniq -c |
 				sed "s/^ */8 $what /"
 		done
-		seq 40 | xargs -P 8 -n 1 sh -c 'timeout 30 ./live-early-opener /test/liblive-early.so' 2>&1 |
+		seq 40 | xargs -P 8 -n 1 sh -c 'timeout 120 ./live-early-opener /test/liblive-early.so' 2>&1 |
 			sort | uniq -c | sed "s/^ */8 opener /"
 		kill $watcher
 		wait $watcher
@@ -45,7 +45,7 @@ write_script() {
 	add_programs "$BATS_TEST_TMPDIR/root" "$suture" "$built"/live-early{,-static,-opener} \
 		"$built/liblive-early.so"
 	cp "$built"/live-early{-imports,-static,-lib}.hotpatch "$BATS_TEST_TMPDIR/root/test/"
-	run -0 run_vm "$BATS_TEST_TMPDIR/root" 300 2
+	run -0 run_vm "$BATS_TEST_TMPDIR/root" 1200 2
 	echo "$output"
 	[[ $output == *"kernel 6.1."*"with 2 processors"* ]]
 	[[ $output == *"watcher ended with 0"*"patched 280"* ]]
