@@ -12,7 +12,11 @@ _suture() {
 		names="$("${COMP_WORDS[0]}" "$command" --help 2>/dev/null |
 			grep -oE -- '(^|[^[:alnum:]-])--[a-z][a-z-]+' | grep -oE -- '--.*' | sort -u)"
 		mapfile -t COMPREPLY < <(compgen -W "$names --help" -- "$word")
-	elif [[ $command == build ]]; then
+	elif ((COMP_CWORD == 2)) && [[ $command == @(repo|hub) ]]; then
+		names="$("${COMP_WORDS[0]}" "$command" --help 2>/dev/null |
+			sed -nE 's/^  ([a-z][a-z-]*)( .*)?$/\1/p' | sort -u)"
+		mapfile -t COMPREPLY < <(compgen -W "$names" -- "$word")
+	elif [[ $command == @(build|repo) ]]; then
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 	else
 		mapfile -t COMPREPLY < <(compgen -f -X '!*.hotpatch' -- "$word"; compgen -d -- "$word")
