@@ -14,7 +14,8 @@ enum sut_exit {
 	SUT_EXIT_OK = 0,
 	SUT_EXIT_ERROR = 1,
 	SUT_EXIT_USAGE = 2,
-	SUT_EXIT_REFUSED = 3,    /**< build: a file was refused or waits for review. */
+	SUT_EXIT_REFUSED = 3,    /**< build, repo add: a file was refused or waits for review;
+				  repo check, publish: a rule is broken. */
 	SUT_EXIT_NOTHING = 4,    /**< build: nothing to patch. */
 	SUT_EXIT_SOME_NOT = 5,   /**< apply, revert, verify, status: some target is not as asked;
 				  doctor: it does not work here. */
