@@ -293,3 +293,32 @@ TEST(repository, is_found_again_when_it_is_opened_again)
 	publish_all(&f);
 	end(&f);
 }
+
+TEST(repository, a_key_is_replaced_also_when_the_old_one_is_lost)
+{
+	struct fixture f;
+
+	begin(&f);
+	publish_all(&f);
+	EXPECT_OK(sut_repository_add_key(f.repository, "timestamp",
+					 sut_signer_public(f.keys[SPARE]), 0));
+	EXPECT_OK(sut_repository_remove_key(f.repository, "timestamp",
+					    sut_signer_id(f.keys[ONLINE]), 0));
+	sign(&f, 0, N_KEYS);
+	EXPECT_OK(sut_repository_publish(f.repository, (const struct sut_signer **)&f.keys[ONLINE],
+					 2, NULL));
+	// Back again, without the key that is current.
+	EXPECT_OK(sut_repository_add_key(f.repository, "timestamp",
+					 sut_signer_public(f.keys[ONLINE]), 0));
+	EXPECT_OK(sut_repository_remove_key(f.repository, "timestamp", sut_signer_id(f.keys[SPARE]),
+					    0));
+	sign(&f, 0, N_KEYS);
+	const struct sut_signer *spare = f.keys[SPARE];
+	EXPECT_ERR(sut_repository_publish(f.repository, &spare, 1, NULL), SUT_E_USAGE,
+		   "role timestamp: 0 of 1 signatures are there");
+	EXPECT(!has_file(&f, "metadata/3.root.json"));
+	EXPECT_OK(sut_repository_publish(f.repository, (const struct sut_signer **)&f.keys[ONLINE],
+					 1, NULL));
+	EXPECT(has_file(&f, "metadata/3.root.json"));
+	end(&f);
+}

@@ -123,3 +123,27 @@ change_all() {
 		((n > 2))
 	done
 }
+
+# The files that publishing with these keys renames into metadata/, in their order.
+written_by() { # KEY...
+	strace -f -qq -o "$work/trace" -e trace=rename "$tuf_repository" "$work/repo" "$work/keys" publish "$@"
+	grep -o 'metadata/[0-9a-z.]*json' "$work/trace" | cut -d/ -f2 | paste -sd' '
+}
+
+@test "what old and new keys sign is published before the new root, what only new ones sign after it" {
+	repository key online2
+	local role
+	for role in timestamp snapshot; do
+		repository add-key "$role" online2
+		repository remove-key "$role" online
+	done
+	repository sign root1 root2
+	cp -r "$work/repo" "$work/base"
+	[[ $(written_by online online2) == "2.snapshot.json timestamp.json 2.root.json" ]]
+	rm -rf "$work/repo"
+	cp -r "$work/base" "$work/repo"
+	[[ $(written_by online2) == "2.snapshot.json 2.root.json timestamp.json" ]]
+	"$tuf_client" --metadata-dir "$work/store" init "$work/root.json"
+	client list rollouts
+	[[ $(trusted) == "2 2 2 1" ]]
+}
