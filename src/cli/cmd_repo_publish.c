@@ -114,8 +114,6 @@ static struct sut_err *check_staged(struct sut_repo_call *call, size_t *n_fatal)
 		if (!sut_channel_is_staged(call->repository, "hotpatches", release->name))
 			continue;
 		err = sut_channel_check(call->repository, &channel, release, &problems);
-		if (!err && !call->is_dry)
-			err = sut_channel_prune(call->repository, release);
 		if (!err && problems.n_fatal) {
 			sut_repo_say(call, "Release %s must not be published:", release->name);
 			say_problems(call, &problems);

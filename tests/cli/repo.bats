@@ -348,3 +348,19 @@ publish() {
 	run -2 "$suture" repo check "$repo" 2026.12 --json
 	jq -e '.error.code == "usage"' <<<"${output#*suture repo: *$'\n'}"
 }
+
+@test "what others have signed is published with the keys of snapshot and timestamp alone" {
+	"$suture" repo init "$BATS_TEST_TMPDIR/two" --keys "$BATS_TEST_TMPDIR/keys" --product x --role hotpatches=2/2
+	repo=$BATS_TEST_TMPDIR/two
+	"$suture" repo baseline "$repo" 2026.10 "$work/debs/server_1.deb"
+	"$suture" repo publish "$repo" --keys "$BATS_TEST_TMPDIR/keys"
+	"$suture" repo advisory "$repo" CVE-2026-1 --severity high --published 2026-11-03 --package server
+	add 2026.11 "$work"/debs/server_{1,2}.deb
+	"$suture" repo sign "$repo" --keys "$BATS_TEST_TMPDIR/keys"
+	mkdir "$BATS_TEST_TMPDIR/online"
+	mv "$BATS_TEST_TMPDIR"/keys/{snapshot,timestamp}.key "$BATS_TEST_TMPDIR/online"
+	run -0 "$suture" repo publish "$repo" --keys "$BATS_TEST_TMPDIR/online"
+	run -0 "$suture" fetch --repository "$repo" --root "$repo/metadata/1.root.json" \
+		--store "$BATS_TEST_TMPDIR/store" --all --json
+	jq -e '(.hotpatches | length) == 1' <<<"$output"
+}
