@@ -150,13 +150,41 @@ static json_t *text_of(const json_t *object, const char *key)
 	return value ? json_incref(value) : json_null();
 }
 
+// What was noted when the hotpatch came into the process; NULL when none stands.
+static const json_t *find_told_of(const struct sut_look *look, const struct place *place,
+				  const struct told *told)
+{
+	char key[512];
+
+	if (!told->trace)
+		return NULL;
+	snprintf(key, sizeof(key), "%s/%lld/%s", place->pid,
+		 (long long)json_integer_value(json_object_get(place->process, "start")),
+		 sut_state_text(told->trace, "name"));
+	return json_object_get(json_object_get(look->answer, "told"), key);
+}
+
+// How long it took is known only once: when it was done.
+static void note_pause(const struct sut_look *look, const char *pid, const char *key, json_t *one)
+{
+	const json_t *before =
+		json_object_get(json_object_get(look->act->device->json, "told"), key);
+	const json_t *row = find_row(look, pid);
+	const json_t *from = json_number_value(json_object_get(row, "pause_us")) > 0 ? row : before;
+	json_t *pause = json_object_get(from, "pause_us"), *tries = json_object_get(from, "tries");
+
+	if (pause)
+		json_object_set(one, "pause_us", pause);
+	if (tries)
+		json_object_set(one, "tries", tries);
+}
+
 static json_t *describe(const struct sut_look *look, const struct place *place,
 			const struct told *told)
 {
 	char now[SUT_TIME_SIZE];
-	const json_t *row = find_row(look, place->pid);
-	const json_t *pause = json_object_get(row, "pause_us");
-	double pause_us = json_number_value(pause);
+	const json_t *before = find_told_of(look, place, told);
+	double pause_us = json_number_value(json_object_get(before, "pause_us"));
 
 	sut_time_format(sut_time_now(), now);
 	json_t *one = json_pack(
@@ -174,7 +202,7 @@ static json_t *describe(const struct sut_look *look, const struct place *place,
 		sut_reason_remedy(told->reason), "proof", told->proof, "verified",
 		told->proof ? now : NULL, "pause_us",
 		pause_us > 0 ? json_real(pause_us) : json_null(), "tries",
-		(int)json_integer_value(json_object_get(row, "tries")));
+		(int)json_integer_value(json_object_get(before, "tries")));
 	return one;
 }
 
@@ -235,17 +263,16 @@ static json_t *find_told(const struct sut_look *look)
 			if (!s && !sut_look_is_ours(look, name))
 				continue;
 			snprintf(key, sizeof(key), "%s/%lld/%s", pid, start, name);
-			json_object_set_new(
-				told, key,
-				json_pack("{s:O, s:O, s:s, s:o, s:o, s:o, s:o, s:s?, s:s?}", "pid",
-					  json_object_get(process, "pid"), "start",
-					  json_object_get(process, "start"), "hotpatch", name, "at",
-					  text_of(hotpatch, "applied_at"), "name",
-					  text_of(process, "name"), "path",
-					  text_of(process, "path"), "unit",
-					  text_of(process, "unit"), "sha256",
-					  s ? s->hotpatch->sha256 : NULL, "release",
-					  s ? s->release->name : NULL));
+			json_t *one = json_pack(
+				"{s:O, s:O, s:s, s:o, s:o, s:o, s:o, s:s?, s:s?}", "pid",
+				json_object_get(process, "pid"), "start",
+				json_object_get(process, "start"), "hotpatch", name, "at",
+				text_of(hotpatch, "applied_at"), "name", text_of(process, "name"),
+				"path", text_of(process, "path"), "unit", text_of(process, "unit"),
+				"sha256", s ? s->hotpatch->sha256 : NULL, "release",
+				s ? s->release->name : NULL);
+			note_pause(look, pid, key, one);
+			json_object_set_new(told, key, one);
 		}
 	}
 	return told;
@@ -331,11 +358,11 @@ struct sut_err *sut_look_cover(struct sut_look *look)
 	size_t counts[3] = { 0 };
 	json_t *told = find_told(look);
 	const struct sut_want *want = &look->want;
-	json_t *processes = cover_all(look, counts);
 	char now[SUT_TIME_SIZE];
 
 	tell_changes(look, told);
 	json_object_set_new(look->answer, "told", told);
+	json_t *processes = cover_all(look, counts);
 	sut_time_format(sut_time_now(), now);
 	_cleanup_json_ json_t *story = json_pack(
 		"{s:s, s:s?, s:s?, s:s?, s:s?, s:s, s:{s:I, s:I, s:I}, s:o, s:o, s:I, s:I, s:s?}",

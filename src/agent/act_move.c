@@ -135,8 +135,10 @@ struct sut_err *sut_look_write_move(struct sut_look *look)
 	}
 	json_decref(units);
 	json_decref(others);
-	const json_t *now = is_needed ? look->move : NULL;
-	if (err || (now ? before && json_equal(now, before) : !before || json_is_null(before)))
+	_cleanup_free_ char *path = sut_config_path(look->act->config, "trust/move.json");
+	if (!err && !is_needed && path)
+		unlink(path);
+	if (err || !is_needed || (before && json_equal(look->move, before)))
 		return err;
-	return sut_state_write(look->act->config, "trust/move.json", now ? now : json_null(), 0600);
+	return sut_state_write(look->act->config, "trust/move.json", look->move, 0600);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/files.h"
@@ -17,8 +18,8 @@
 #define DEVICE "trust/device.json"
 #define EVENTS "trust/events"
 
-/** The events' file grows no further: then the oldest give way, which is told. */
-enum { MAX_EVENTS = 20000 };
+/** Where no hub takes them, the file grows no further, bytes: the older half gives way. */
+enum { MAX_EVENTS_SIZE = 4 * 1024 * 1024 };
 
 // A line that was cut off by a power failure is none; everything before it is whole.
 static struct sut_err *read_events(const struct sut_config *config, json_t **ret)
@@ -163,6 +164,21 @@ static struct sut_err *append(const char *path, const char *line)
 	return NULL;
 }
 
+static struct sut_err *trim(const struct sut_memory *device, const char *path)
+{
+	_cleanup_json_ json_t *events = NULL;
+	struct stat info;
+
+	if (device->config->hub || stat(path, &info) < 0 || info.st_size < MAX_EVENTS_SIZE)
+		return NULL;
+	struct sut_err *err = read_events(device->config, &events);
+	if (err)
+		return err;
+	for (size_t n = json_array_size(events) / 2; n; n--)
+		json_array_remove(events, 0);
+	return write_events(device->config, events);
+}
+
 // The text may hold bytes of a process's name: what is no UTF-8 is left out.
 static json_t *safe_text(const char *text)
 {
@@ -196,7 +212,7 @@ struct sut_err *sut_memory_event(struct sut_memory *device, int64_t time, const 
 	struct sut_err *err = append(path, line);
 	if (!err)
 		device->next_event++;
-	return err;
+	return err ? err : trim(device, path);
 }
 
 struct sut_err *sut_memory_events(const struct sut_config *config, size_t most, json_t **ret)
@@ -218,8 +234,7 @@ struct sut_err *sut_memory_acknowledge(struct sut_memory *device, uint64_t seq)
 	if (!err)
 		err = read_events(device->config, &events);
 	size_t before = json_array_size(events);
-	while (!err && json_array_size(events) &&
-	       (seq_of(json_array_get(events, 0)) <= seq || json_array_size(events) > MAX_EVENTS))
+	while (!err && json_array_size(events) && seq_of(json_array_get(events, 0)) <= seq)
 		json_array_remove(events, 0);
 	if (!err && json_array_size(events) != before)
 		err = write_events(device->config, events);

@@ -376,6 +376,14 @@ static struct sut_err *step(struct sut_patcher *patcher)
 	return err;
 }
 
+// Before the first fetch there is nothing to verify.
+static bool has_mirror(const struct sut_config *config)
+{
+	_cleanup_free_ char *path = sut_config_path(config, "mirror/metadata/timestamp.json");
+
+	return path && access(path, F_OK) == 0;
+}
+
 static struct sut_err *begin(struct sut_patcher *patcher)
 {
 	sigset_t set;
@@ -404,7 +412,8 @@ static struct sut_err *begin(struct sut_patcher *patcher)
 	for (size_t i = 0; i < MAX_FOLLOWED; i++)
 		patcher->followed[i].fd = -1;
 	// What was verified before counts at once; the mirror is looked at too.
-	patcher->wants_act = patcher->wants_refresh = true;
+	patcher->wants_act = true;
+	patcher->wants_refresh = has_mirror(patcher->config);
 	sut_patcher_ask(patcher, SUT_MESSAGE_HELLO, 0, 0);
 	return NULL;
 }

@@ -59,7 +59,7 @@ static void add_reason(json_t *list, const char *code, const char *detail)
 }
 
 // What keeps this machine from being patched at all.
-static json_t *find_readiness(const struct sut_tell *tell, const json_t *coverage)
+static json_t *find_readiness(const struct sut_tell *tell)
 {
 	json_t *list = json_array();
 	const char *refused = sut_state_text(tell->facts, "refused");
@@ -71,8 +71,6 @@ static json_t *find_readiness(const struct sut_tell *tell, const json_t *coverag
 		add_reason(list, "metadata-refused", refused);
 	if (*watch)
 		add_reason(list, "cannot-watch", watch);
-	if (json_integer_value(json_object_get(coverage, "hidden")) > 0)
-		add_reason(list, "no-permission", "some processes could not be looked into");
 	return list;
 }
 
@@ -141,7 +139,7 @@ static json_t *make_report(const struct sut_tell *tell, const json_t *coverage, 
 		now, "hostname", hostname, "boot_id", boot, "agent", SUTURE_VERSION, "kernel",
 		kernel.release, "os", os, "attributes", tell->config->attributes, "baseline",
 		member(coverage, "baseline"), "release", member(tell->device->json, "release"),
-		"train", "hotpatch", "readiness", find_readiness(tell, coverage), "ring",
+		"train", "hotpatch", "readiness", find_readiness(tell), "ring",
 		sut_memory_ring(tell->device), "tuf", member(tell->facts, "tuf"), "next",
 		find_next(tell), "coverage", count_coverage(coverage), "processes",
 		list_processes(coverage), "events", events);

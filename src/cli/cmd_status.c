@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/agent_report.h"
 #include "cli/crew.h"
 #include "cli/selection.h"
+#include "base/json.h"
 #include "cli/ui.h"
 #include "engine/status.h"
 
@@ -106,11 +108,17 @@ static json_t *gather(const struct sut_crew *crew, json_t **answers, struct sut_
 	return list;
 }
 
-static struct sut_err *print(json_t *processes, size_t n_hidden, bool is_json)
+static struct sut_err *print(json_t *processes, size_t n_hidden, bool is_json, const json_t *story)
 {
-	if (is_json)
-		return sut_ui_print_json(json_pack("{s:o, s:I}", "processes", processes, "hidden",
-						   (json_int_t)n_hidden));
+	if (is_json) {
+		json_t *all = json_pack("{s:o, s:I}", "processes", processes, "hidden",
+					(json_int_t)n_hidden);
+		if (story)
+			json_object_set(all, "agent", (json_t *)story);
+		return sut_ui_print_json(all);
+	}
+	if (story)
+		sut_agent_story_print(story);
 	struct sut_err *err = NULL;
 	if (json_array_size(processes))
 		err = print_table(processes);
@@ -152,5 +160,13 @@ struct sut_err *sut_cmd_status(int argc, char **argv, enum sut_exit *status)
 	json_t *list = gather(&crew, answers, errors, &has_failed);
 	// Of all processes, some are always about to end; one that was named was meant.
 	*status = has_failed && is_named ? SUT_EXIT_SOME_NOT : SUT_EXIT_OK;
-	return print(list, n_hidden, options.is_json);
+	// What this machine's agent tells is about all processes.
+	_cleanup_json_ json_t *story = NULL;
+	if (!is_named && !options.n_files)
+		err = sut_agent_story_read(options.agent ? options.agent : SUT_AGENT_STORY, &story);
+	if (err) {
+		json_decref(list);
+		return err;
+	}
+	return print(list, n_hidden, options.is_json, story);
 }

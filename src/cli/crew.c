@@ -42,6 +42,9 @@ static struct sut_err *take_option(struct sut_crew_options *options, int option)
 		return add_pid(options, optarg);
 	case 't':
 		return read_timeout(options, optarg);
+	case 'a':
+		options->agent = optarg;
+		return NULL;
 	case 'e':
 		options->is_entry_only = true;
 		return NULL;
@@ -62,6 +65,7 @@ struct sut_err *sut_crew_options_read(int argc, char **argv, struct sut_crew_opt
 		{ "dry-run", no_argument, NULL, 'n' },
 		{ "entry-only", no_argument, NULL, 'e' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "agent", required_argument, NULL, 'a' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct sut_crew_options options = { .timeout = 10 };

@@ -21,6 +21,7 @@ struct sut_crew_options {
 	bool is_dry_run;
 	bool is_entry_only; /**< --entry-only; of apply. */
 	bool is_json;
+	const char *agent; /**< --agent FILE; of status. NULL: where it is usually. Borrowed. */
 	char **files; /**< The arguments; borrowed. */
 	size_t n_files;
 };

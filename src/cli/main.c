@@ -49,10 +49,11 @@ static const char apply_usage[] =
 	"1 error, 2 bad usage.\n";
 
 static const char status_usage[] =
-	"usage: suture status [--pid N]... [--json] [FILE|NAME]...\n\n"
+	"usage: suture status [--pid N]... [--agent FILE] [--json] [FILE|NAME]...\n\n"
 	"Reads out of the processes' own memory which hotpatches they carry.\n\n"
-	"  --pid N  only process N; may be given again\n"
-	"  --json   print everything that the processes' memory tells as JSON\n\n"
+	"  --pid N       only process N; may be given again\n"
+	"  --agent FILE  the agent's story is there, not in /run/suture/agent.json\n"
+	"  --json        print everything that the processes' memory tells as JSON\n\n"
 	"Exit status: 0 told, 1 error, 2 bad usage.\n";
 
 static const char verify_usage[] =
