@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/time.h"
@@ -69,17 +70,42 @@ int64_t sut_repository_period_of(const struct sut_repository *repository, const 
 	return month;
 }
 
+struct sut_err *sut_repository_next_version(const struct sut_repository *repository,
+					    const char *role, int64_t version, int64_t *ret)
+{
+	struct sut_err *err = NULL;
+	bool is_there = true;
+
+	while (!err && is_there) {
+		_cleanup_free_ char *name = NULL, *path = NULL;
+		err = sut_tuf_file_name(role, ++version, &name);
+		if (!err && asprintf(&path, "%s/%s", repository->metadata, name) < 0) {
+			path = NULL;
+			err = sut_err_nomem();
+		}
+		is_there = !err && access(path, F_OK) == 0;
+	}
+	if (!err)
+		*ret = version;
+	return err;
+}
+
 struct sut_err *sut_repository_stage(const struct sut_repository *repository,
 				     struct sut_repository_entry *entry, json_t **ret)
 {
 	const struct sut_metadata *latest = sut_repository_latest(entry);
 	_cleanup_json_ json_t *body = NULL;
 	char expires[SUT_TIME_SIZE];
+	int64_t version = entry->published.version + 1;
 	struct sut_err *err = NULL;
 
-	if (latest->envelope)
+	// Clients want each version of root, and of the others only a later one.
+	if (entry->type != SUT_METADATA_ROOT)
+		err = sut_repository_next_version(repository, entry->name, entry->published.version,
+						  &version);
+	if (!err && latest->envelope)
 		body = json_deep_copy(latest->body);
-	else
+	else if (!err)
 		err = sut_repository_new_body(entry->type, 1, 0, &body);
 	if (!err && !body)
 		err = sut_err_nomem();
@@ -88,7 +114,7 @@ struct sut_err *sut_repository_stage(const struct sut_repository *repository,
 	if (!err)
 		err = sut_json_set(body, "expires", json_string(expires));
 	if (!err)
-		err = sut_json_set(body, "version", json_integer(entry->published.version + 1));
+		err = sut_json_set(body, "version", json_integer(version));
 	if (err)
 		return err;
 	json_t *envelope = json_pack("{s:O, s:[]}", "signed", body, "signatures");

@@ -61,6 +61,12 @@ bool sut_repository_signers_of(const struct sut_repository *repository, const ch
 sut_check struct sut_err *sut_repository_new_body(enum sut_metadata_type type, int64_t version,
 						  int64_t period, json_t **ret);
 
+/** The next version of @p role behind @p version of which no file is there. A crash may have left
+ *  one that nothing names; some cache may have it, so that its name cannot be given to others. */
+sut_check struct sut_err *sut_repository_next_version(const struct sut_repository *repository,
+						      const char *role, int64_t version,
+						      int64_t *ret);
+
 /** The object in @p delegator (root or targets) that says who signs @p role, or NULL. Borrowed. */
 json_t *sut_repository_role_object(const struct sut_metadata *delegator, const char *role);
 

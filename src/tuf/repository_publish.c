@@ -248,13 +248,12 @@ static struct sut_err *seal(struct publishing *p, enum sut_metadata_type type, j
 	return err ? err : sut_json_pretty(ret->envelope, text);
 }
 
-static bool needs_snapshot(const struct publishing *p, bool *ret)
+static bool needs_snapshot(const struct publishing *p)
 {
 	const struct sut_metadata *old = &p->repository->snapshot;
 	struct sut_tuf_role role;
 	int64_t n = 0;
 
-	*ret = true;
 	if (!old->envelope)
 		return true;
 	for (size_t i = 1; i < p->repository->n_entries; i++)
@@ -265,22 +264,25 @@ static bool needs_snapshot(const struct publishing *p, bool *ret)
 	struct sut_err *err = sut_metadata_role(after(p, 0), "snapshot", &role)
 				      ? sut_metadata_count(old, &role, &n)
 				      : NULL;
-	*ret = err || n < role.threshold;
+	bool is_needed = err || n < role.threshold;
 	sut_err_free(err);
-	return *ret;
+	return is_needed;
 }
 
 static struct sut_err *make_snapshot(struct publishing *p)
 {
 	const struct sut_metadata *old = &p->repository->snapshot;
 	_cleanup_json_ json_t *body = NULL;
-	bool is_needed;
+	int64_t version;
 
-	if (!needs_snapshot(p, &is_needed))
+	if (!needs_snapshot(p))
 		return check_under_roots(p, old, "snapshot");
 	struct sut_err *err =
-		sut_repository_new_body(SUT_METADATA_SNAPSHOT, old->version + 1,
-					sut_repository_period_of(p->repository, "snapshot"), &body);
+		sut_repository_next_version(p->repository, "snapshot", old->version, &version);
+	if (!err)
+		err = sut_repository_new_body(SUT_METADATA_SNAPSHOT, version,
+					      sut_repository_period_of(p->repository, "snapshot"),
+					      &body);
 	// A role that was listed once stays listed: clients take anything else for an attack.
 	if (!err && old->envelope)
 		err = sut_json_set(body, "meta",

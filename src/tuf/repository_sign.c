@@ -229,10 +229,11 @@ struct sut_err *sut_repository_import(struct sut_repository *repository, const c
 		err = import_into(repository, &repository->entries[i], &metadata, &n);
 	}
 	if (!err && n_same == 0)
-		err = sut_err(SUT_E_MISMATCH,
-			      "%s: what it signs is not what is staged here (it was changed since, or "
-			      "published); export it again",
-			      file);
+		err = sut_err(
+			SUT_E_MISMATCH,
+			"%s: what it signs is not what is staged here (it was changed since, or "
+			"published); export it again",
+			file);
 	if (!err)
 		*n_ret = n;
 	return err;
