@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "fleet/release.h"
 #include "fleet/rollout.h"
 #include "tuf/client.h"
 #include "tuf/metadata.h"

@@ -13,6 +13,7 @@
 #include "engine/revert.h"
 #include "engine/status.h"
 #include "engine/verify.h"
+#include "fleet/release.h"
 #include "process/find.h"
 
 /** How long each process is tried, ns. What is busy for longer goes another time. */

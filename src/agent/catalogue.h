@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #include "agent/config.h"
+#include "fleet/release.h"
 #include "fleet/rollout.h"
 
 /** The catalogue in memory. Owns everything. All zero is a valid empty one. */

@@ -17,6 +17,7 @@
  */
 
 #include "fleet/baseline.h"
+#include "fleet/release.h"
 #include "fleet/rollout.h"
 
 struct sut_repository;

@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "cli/command.h"
 #include "cli/ui.h"
+#include "fleet/release.h"
 #include "fleet/rollout.h"
 #include "fleet/version.h"
 #include "process/find.h"

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "fleet/baseline.h"
+#include "fleet/release.h"
 #include "fleet/rollout.h"
 #include "fleet/version.h"
 #include "test.h"

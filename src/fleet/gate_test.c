@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fleet/gate.h"
+#include "fleet/release.h"
 
 #include <stdlib.h>
 #include <string.h>

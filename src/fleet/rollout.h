@@ -18,9 +18,11 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "base/err.h"
 #include "base/view.h"
 #include "fleet/coverage.h"
-#include "fleet/release.h"
+
+struct sut_release;
 
 enum sut_rollout_state {
 	SUT_ROLLOUT_RUNNING,

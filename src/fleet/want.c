@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "fleet/release.h"
 #include "fleet/rollout.h"
 
 #include <stdio.h>

@@ -14,6 +14,7 @@
 #include "hub/events/bus.h"
 #include "hub/http/server.h"
 #include "hub/http/web.h"
+#include "hub/rollout/rollouts.h"
 #include "hub/store/store.h"
 
 // Each connection has three descriptors: the client's, and both ends to the server.
@@ -101,6 +102,9 @@ struct sut_err *sut_hub_serve(struct sut_hub *hub)
 
 	if (err)
 		return err;
+	err = sut_rollouts_open(hub, &hub->rollouts);
+	if (err)
+		return err;
 	fit_connections(hub);
 	return sut_server_open(hub, &hub->server);
 }
@@ -108,6 +112,7 @@ struct sut_err *sut_hub_serve(struct sut_hub *hub)
 void sut_hub_close(struct sut_hub *hub)
 {
 	sut_server_close(hub->server);
+	sut_rollouts_close(hub->rollouts);
 	sut_web_close(hub->web);
 	sut_bus_free(hub->bus);
 	sut_ca_close(hub->ca);

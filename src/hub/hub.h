@@ -48,7 +48,7 @@ struct sut_hub {
 	struct sut_guard *guard;   /**< Slows down those who guess passwords. */
 	struct sut_web *web;       /**< The files of the page. */
 	struct sut_server *server; /**< NULL until all else is there. */
-	/** Theirs who step the rollouts: NULL when there is no repository. */
+	/** Who steps the rollouts; NULL until the hub serves. */
 	struct sut_rollouts *rollouts;
 	int64_t started; /**< Microseconds. */
 	int lock;        /**< Keeps others out of the folder; -1: none. */

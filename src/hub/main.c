@@ -11,6 +11,7 @@
 
 #include "hub/auth/routes.h"
 #include "hub/http/front.h"
+#include "hub/http/route.h"
 #include "hub/http/server.h"
 #include "hub/log.h"
 #include "hub/start.h"
@@ -31,6 +32,7 @@ static const char usage[] =
 	"  --keys DIR             the keys that sign rollouts, snapshot and timestamp\n"
 	"  --passphrase-file F    their passphrase\n"
 	"  --max-connections N    how many clients at once (20000)\n"
+	"  --routes               print all routes and who may use them\n"
 	"  --help, --version\n\n"
 	"`admin reset` gives the user admin a new password and prints it, also while the hub\n"
 	"does not run. Exit status: 0 ended as asked, 1 error, 2 bad usage.\n";
@@ -142,6 +144,7 @@ enum {
 	OPTION_PASSPHRASE,
 	OPTION_CONNECTIONS,
 	OPTION_VERSION,
+	OPTION_ROUTES,
 };
 
 static const struct option long_options[] = {
@@ -155,6 +158,7 @@ static const struct option long_options[] = {
 	{ "max-connections", required_argument, NULL, OPTION_CONNECTIONS },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, OPTION_VERSION },
+	{ "routes", no_argument, NULL, OPTION_ROUTES },
 	{ 0 },
 };
 
@@ -226,6 +230,21 @@ static struct sut_err *serve(struct sut_hub *hub, const sigset_t *signals)
 	return NULL;
 }
 
+// What tests compare with the documents.
+static int print_routes(void)
+{
+	static const char *const who[] = {
+		[SUT_ACCESS_PUBLIC] = "public",	    [SUT_ACCESS_DEVICE] = "device",
+		[SUT_ACCESS_VIEWER] = "viewer",	    [SUT_ACCESS_OPERATOR] = "operator",
+		[SUT_ACCESS_ADMIN] = "administrator",
+	};
+
+	for (size_t i = 0; sut_routes[i]; i++)
+		for (const struct sut_route *route = sut_routes[i]; route->method; route++)
+			printf("%s %s %s\n", route->method, route->pattern, who[route->access]);
+	return 0;
+}
+
 static int run(const struct sut_hub_config *config, bool resets)
 {
 	struct sut_hub hub;
@@ -265,6 +284,8 @@ int main(int argc, char **argv)
 			return printf("%s", usage) < 0;
 		if (option == OPTION_VERSION)
 			return printf("suture-hub %s\n", SUTURE_VERSION) < 0;
+		if (option == OPTION_ROUTES)
+			return print_routes();
 		status = take_option(&options, option);
 	}
 	bool resets = argc - optind == 2 && strcmp(argv[optind], "admin") == 0 &&

@@ -36,7 +36,7 @@ static bool has_only_name_characters(const char *text)
 	return text[0] && !text[strspn(text, allowed)] && !strchr(".-_", text[0]);
 }
 
-bool sut_name_check(const char *text)
+bool sut_word_check(const char *text)
 {
 	return has_only_name_characters(text) && strlen(text) <= 64;
 }

@@ -23,9 +23,9 @@ void sut_secret_make(char ret[SUT_SECRET_SIZE]);
 /** The SHA-256 of @p text in hex. */
 sut_check struct sut_err *sut_digest_text(const char *text, char ret[SUT_DIGEST_SIZE]);
 
-/** Is @p text a name: 1 to 64 letters, digits, dots, dashes and underscores,
+/** Is @p text the name of an account or a ring: 1 to 64 letters, digits, dots, dashes and underscores,
  *  beginning with a letter or a digit? */
-bool sut_name_check(const char *text);
+bool sut_word_check(const char *text);
 
 /** Is @p text a host's name: 1 to 255 of the characters of a name? */
 bool sut_host_check(const char *text);

@@ -129,7 +129,7 @@ static struct sut_err *sign_in(struct sut_hub *hub, const struct sut_request *re
 
 	if (!err)
 		err = sut_json_text(request->body, "password", &password);
-	if (!err && (!sut_name_check(signing_in.name) || strlen(password) > MAX_PASSWORD))
+	if (!err && (!sut_word_check(signing_in.name) || strlen(password) > MAX_PASSWORD))
 		err = sut_err(SUT_E_FORMAT, "this cannot be a name and a password");
 	if (err)
 		return sut_reply_invalid(reply, err);

@@ -183,7 +183,7 @@ static struct sut_err *add_enrolment(struct sut_hub *hub, const struct sut_reque
 
 	if (!err)
 		err = sut_json_text_if(body, "ring", &ring);
-	if (!err && ring && (!sut_name_check(ring) || strlen(ring) >= sizeof(token->ring)))
+	if (!err && ring && (!sut_word_check(ring) || strlen(ring) >= sizeof(token->ring)))
 		err = sut_err(SUT_E_FORMAT, "'ring' must be the name of a ring");
 	if (!err)
 		err = read_number(body, "uses", MAX_USES, 1, &token->uses);

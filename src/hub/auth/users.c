@@ -78,7 +78,7 @@ static struct sut_err *read_user(const json_t *body, struct sut_user *ret,
 		err = sut_json_text(body, "password", password_ret);
 	if (err)
 		return err;
-	if (!sut_name_check(name) || strlen(name) >= sizeof(ret->name))
+	if (!sut_word_check(name) || strlen(name) >= sizeof(ret->name))
 		return sut_err(SUT_E_FORMAT, "'name' must be letters, digits, dots and dashes");
 	if (!sut_role_read(role, &access))
 		return sut_err(SUT_E_FORMAT, "'role' must be viewer, operator or administrator");

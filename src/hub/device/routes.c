@@ -10,12 +10,12 @@
 #include "hub/device/report.h"
 #include "hub/events/bus.h"
 #include "hub/http/route.h"
+#include "hub/rollout/rollouts.h"
 #include "hub/store/audit.h"
 #include "hub/store/auth.h"
 #include "hub/text.h"
 
-// How often a device shall report, and how long a request of it is held.
-enum { REPORT_S = 60 };
+// How long a request of a device is held.
 #define HOLD_TIME (INT64_C(45) * 1000000)
 
 /** An enrolment under way. */
@@ -166,7 +166,10 @@ static struct sut_err *renew(struct sut_hub *hub, const struct sut_request *requ
 /** A report on its way into the store. */
 struct reporting {
 	const struct sut_report *report;
+	struct sut_rollouts *rollouts;
+	const json_t *body; /**< What the report was read from. */
 	int64_t now;
+	struct sut_rollouts_answer answer;
 	struct sut_device device; /**< As it was before. */
 	bool is_known, is_new;
 };
@@ -183,7 +186,10 @@ static struct sut_err *write_report(struct sut_tx *tx, void *context)
 	reporting->is_new = reporting->report->seq > reporting->device.report_seq;
 	if (!reporting->is_new)
 		return NULL;
-	return sut_device_store_report(tx, reporting->report, &reporting->device, reporting->now);
+	err = sut_device_store_report(tx, reporting->report, &reporting->device, reporting->now);
+	return err ? err :
+		     sut_rollouts_reported(reporting->rollouts, tx, reporting->report->device,
+					   reporting->body, reporting->now, &reporting->answer);
 }
 
 // What a page may want to draw anew.
@@ -192,7 +198,9 @@ static void tell_pages(struct sut_hub *hub, const struct reporting *reporting)
 	const struct sut_report *report = reporting->report;
 	const struct sut_device *device = &reporting->device;
 
-	if (strcmp(report->processes_digest, device->processes_digest) == 0 && !report->n_events)
+	sut_rollouts_wake(hub->rollouts, true);
+	if (strcmp(report->processes_digest, device->processes_digest) == 0 && !report->n_events &&
+	    !reporting->answer.has_changed)
 		return;
 	sut_bus_publish(hub->bus, "device", report->device);
 	if (report->n_protected != device->n_protected || report->n_exposed != device->n_exposed ||
@@ -203,15 +211,14 @@ static void tell_pages(struct sut_hub *hub, const struct reporting *reporting)
 static struct sut_err *answer_report(const struct reporting *reporting, struct sut_reply *reply)
 {
 	const struct sut_device *device = &reporting->device;
-	const char *ring = device->assigned_ring[0]  ? device->assigned_ring
-			   : reporting->report->ring ? reporting->report->ring
-						     : "test";
+	// Of one that was sent again, nothing was derived: what the last one gave counts.
+	const char *ring = reporting->is_new ? reporting->answer.ring : device->ring;
 	json_t *hold = device->hold[0] ? json_pack("{s:s}", "reason", device->hold) : json_null();
 
 	return sut_reply_json(reply, 200,
 			      json_pack("{s:s, s:i, s:I, s:o, s:b}", "ring", ring, "report_s",
-					REPORT_S, "change", (json_int_t)device->change, "hold",
-					hold, "paused", 0));
+					SUT_REPORT_S, "change", (json_int_t)device->change, "hold",
+					hold, "paused", (int)reporting->answer.is_paused));
 }
 
 static struct sut_err *report(struct sut_hub *hub, const struct sut_request *request,
@@ -224,7 +231,10 @@ static struct sut_err *report(struct sut_hub *hub, const struct sut_request *req
 	struct sut_err *err = sut_report_read(request->body, &checked);
 	if (err)
 		return sut_reply_invalid(reply, err);
-	struct reporting reporting = { .report = &checked.report, .now = request->now };
+	struct reporting reporting = { .report = &checked.report,
+				       .rollouts = hub->rollouts,
+				       .body = request->body,
+				       .now = request->now };
 	if (strcmp(checked.report.device, request->principal.id) != 0) {
 		sut_report_deinit(&checked);
 		return sut_reply_problem(reply, 403, "forbidden",

@@ -45,28 +45,7 @@ struct sut_err *sut_metrics_write(struct sut_hub *hub, FILE *out)
 	return NULL;
 }
 
-static struct sut_err *show_metrics(struct sut_hub *hub, const struct sut_request *request,
-				    struct sut_reply *reply)
-{
-	_cleanup_free_ char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-
-	(void)request;
-	if (!out)
-		return sut_err_nomem();
-	struct sut_err *err = sut_metrics_write(hub, out);
-	fputs("# EOF\n", out);
-	if (fclose(out) != 0 && !err)
-		err = sut_err_nomem();
-	return err ? err
-		   : sut_reply_bytes(reply, 200,
-				     "application/openmetrics-text; version=1.0.0; charset=utf-8",
-				     text, size);
-}
-
 const struct sut_route sut_about_routes[] = {
 	{ "GET", "/healthz", SUT_ACCESS_PUBLIC, show_health },
-	{ "GET", "/metrics", SUT_ACCESS_VIEWER, show_metrics },
 	{ 0 },
 };

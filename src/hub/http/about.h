@@ -2,7 +2,7 @@
 #pragma once
 
 /**
- * What the hub says about itself: /healthz and /metrics (OpenMetrics)
+ * What the hub says about itself: /healthz, and its part of /metrics
  */
 
 #include <stdio.h>

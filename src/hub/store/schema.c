@@ -57,8 +57,41 @@ static const char devices[] =
 	"INSERT INTO counters (tenant, name, value) VALUES ('default', 'change', 1);"
 	"INSERT INTO counters (tenant, name, value) VALUES ('default', 'change-all', 1);";
 
+// Who gets which release when, and what devices are by that.
+static const char rollouts[] =
+	"CREATE TABLE rollouts ("
+	" tenant TEXT NOT NULL, id TEXT NOT NULL, document TEXT NOT NULL, state TEXT NOT NULL,"
+	" created BIGINT NOT NULL, begun BIGINT NOT NULL, decision BIGINT NOT NULL,"
+	" published BIGINT NOT NULL, PRIMARY KEY (tenant, id));"
+	"CREATE TABLE rollout_steps ("
+	" tenant TEXT NOT NULL, rollout TEXT NOT NULL, n BIGINT NOT NULL, time BIGINT NOT NULL,"
+	" actor TEXT NOT NULL, action TEXT NOT NULL, reason TEXT NOT NULL, ring TEXT,"
+	" PRIMARY KEY (tenant, rollout, n));"
+	"CREATE TABLE rollout_outcomes ("
+	" tenant TEXT NOT NULL, rollout TEXT NOT NULL, device TEXT NOT NULL, ring TEXT NOT NULL,"
+	" outcome TEXT NOT NULL, since BIGINT NOT NULL, PRIMARY KEY (tenant, rollout, device));"
+	"CREATE TABLE settings ("
+	" tenant TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,"
+	" PRIMARY KEY (tenant, name));"
+	"CREATE TABLE device_groups ("
+	" tenant TEXT NOT NULL, name TEXT NOT NULL, label TEXT NOT NULL,"
+	" PRIMARY KEY (tenant, name));"
+	"ALTER TABLE devices ADD COLUMN status TEXT NOT NULL DEFAULT 'offline';"
+	"ALTER TABLE devices ADD COLUMN status_text TEXT NOT NULL DEFAULT"
+	" 'It is enrolled, and has not reported yet.';"
+	"ALTER TABLE devices ADD COLUMN wanted TEXT;"
+	"ALTER TABLE devices ADD COLUMN wanted_text TEXT;"
+	"ALTER TABLE devices ADD COLUMN derived BIGINT NOT NULL DEFAULT 0;"
+	"CREATE INDEX devices_by_name ON devices (tenant, hostname, id);"
+	"CREATE INDEX devices_by_ring ON devices (tenant, ring, baseline, revoked, hold, seen);"
+	"CREATE INDEX devices_by_derived ON devices (tenant, revoked, derived);"
+	"CREATE INDEX devices_by_seen ON devices (tenant, seen, status);"
+	"CREATE INDEX devices_by_status ON devices"
+	" (tenant, revoked, ring, status, n_protected, n_exposed, n_in_progress);";
+
 const char *const sut_schema_steps[] = {
 	people,
 	devices,
+	rollouts,
 };
 const size_t sut_schema_n_steps = sizeof(sut_schema_steps) / sizeof(sut_schema_steps[0]);
