@@ -288,8 +288,13 @@ static void take_signals(struct sut_fetcher *fetcher)
 	struct signalfd_siginfo info;
 
 	while (read(fetcher->signals, &info, sizeof(info)) == sizeof(info)) {
-		fetcher->wants_refresh |= info.ssi_signo == SIGHUP;
 		fetcher->is_ending |= info.ssi_signo != SIGHUP;
+		if (info.ssi_signo != SIGHUP)
+			continue;
+		// Somebody does not want to wait.
+		fetcher->wants_refresh = true;
+		fetcher->hub_failures = 0;
+		fetcher->next_enrol = fetcher->next_changes = fetcher->next_report = 0;
 	}
 }
 

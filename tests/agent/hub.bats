@@ -28,3 +28,43 @@ teardown() {
 	stored "SELECT * FROM devices"
 	[[ $(stored "SELECT release FROM devices") == 2026.11 ]]
 }
+
+@test "with the hub down the device goes on, and tells it all when it is back" {
+	start_victim
+	start_hub
+	hub_config
+	start_agent
+	until_story '.ring == "test" and .facts.hub_seen != null'
+	stop "$hub"
+	stop "$agent"
+	rm "$runtime/agent.json"
+	release 2026.11 good
+	rollout 2026.11 running open
+	start_agent
+	# The ring is remembered.
+	until_answer new
+	until_story '.ring == "test" and .coverage.protected == 1'
+	has_event applied
+	rollout 2026.11 rolled-back open
+	until_answer old
+	wait_until 60 has_event reverted
+	start_hub
+	kill -HUP "$agent"
+	has_all() { [[ $(stored "SELECT group_concat(type, ' ') FROM (SELECT type FROM device_events WHERE type IN ('applied', 'reverted') ORDER BY seq)") == 'applied reverted' ]]; }
+	wait_until 60 has_all || fail "$(stored "SELECT seq, type, detail FROM device_events")"
+	wait_until 60 test ! -s "$state/trust/events"
+}
+
+@test "a device that another hub answers tells it nothing" {
+	start_hub
+	hub_config
+	# The same address, but another hub, with a CA of its own.
+	stop "$hub"
+	mv "$work/hub" "$work/first-hub"
+	rm "$work/cookies"
+	start_hub
+	start_agent
+	wait_until 60 grep -q 'it shows no certificate that the token names' "$work/sutured.out"
+	[[ $(stored "SELECT count(*) FROM devices") == 0 ]]
+	[[ ! -e $state/identity/device.crt ]]
+}

@@ -11,6 +11,10 @@ bin=${suture%/*}
 built=$bin/tests/agent
 
 agent_begin() {
+	# An agent patches each process of the victim's build on the machine: two runs of these
+	# tests at once would do it to each other.
+	exec 8>"${TMPDIR:-/tmp}/suture-agent-tests.lock"
+	flock -w 600 8
 	work_begin
 	repository=$work/repository
 	state=$work/state
@@ -25,6 +29,7 @@ agent_end() {
 		tail -n 40 "$work/sutured.out" | sed 's/^/# /' >&2
 	fi
 	work_end
+	exec 8>&-
 }
 
 # publish ROLE PATH TEXT: puts it into the repository.

@@ -70,7 +70,7 @@ remember() { # PID
 start() {
 	local name=$1
 	shift
-	setsid "$@" >"$work/$name.out" 2>&1 </dev/null 3>&- 4>&- &
+	setsid "$@" >"$work/$name.out" 2>&1 </dev/null 3>&- 4>&- 8>&- &
 	pid=$!
 	disown "$pid" 2>/dev/null || true
 	echo "$pid" >"$work/$name.pid"
