@@ -18,7 +18,7 @@ teardown() {
 	openssl verify -CAfile "$data/ca.crt" -purpose sslserver "$data/server.crt"
 	stop_hub
 	start_hub
-	! grep -q Password "$work/out"
+	run ! grep -q Password "$work/out"
 	sign_in
 	[[ $status_code == 200 ]]
 }
@@ -110,7 +110,7 @@ teardown() {
 	[[ $status_code == 200 ]]
 	ask POST /api/v1/enrolment-tokens '{}' -H "Authorization: Bearer $token"
 	[[ $status_code == 403 ]]
-	! grep -q "$token" "$data"/hub.db*
+	run ! grep -q "$token" "$data"/hub.db*
 	is_expired() {
 		ask GET /api/v1/audit '' -H "Authorization: Bearer $short"
 		[[ $status_code == 401 ]]

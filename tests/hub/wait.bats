@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+# Held requests and streams of events.
+
+load lib
+
+setup() {
+	start_hub
+	sign_in
+}
+
+teardown() {
+	[ -z "${stream:-}" ] || kill "$stream" 2>/dev/null || true
+	stop_hub
+}
+
+# stream_events FILE [CURL OPTION]...: follows the stream into FILE until it is ended.
+stream_events() {
+	local file=$1
+	shift
+	: >"$file"
+	curl -sSN --cacert "$data/ca.crt" -b "$cookies" "$@" "$url/api/v1/events" >"$file" 3>&- &
+	stream=$!
+	wait_for 60 test -s "$file"
+}
+
+end_stream() {
+	kill "$stream"
+	wait "$stream" || true
+	stream=
+}
+
+@test "a page follows what happens, and goes on where it was cut off" {
+	stream_events "$work/events"
+	enrol one
+	wait_for 60 grep -q "\"id\":\"$device\"" "$work/events"
+	last=$(sed -n 's/^id: //p' "$work/events" | tail -n 1)
+	end_stream
+	enrol two
+	stream_events "$work/more" -H "Last-Event-ID: $last"
+	wait_for 60 grep -q "\"id\":\"$device\"" "$work/more"
+	run ! grep -q reset "$work/more"
+	end_stream
+	stream_events "$work/other" -H 'Last-Event-ID: 12'
+	wait_for 60 grep -q '^event: reset' "$work/other"
+	end_stream
+}
+
+@test "who waits for changes has an answer at once when something is new, and no other before" {
+	enrol one
+	as_device one GET '/api/v1/device/changes?since=0'
+	[[ $status_code == 200 && $body == '{"change":1}' ]]
+	as_device one GET '/api/v1/device/changes?since=x'
+	[[ $status_code == 400 ]]
+	(as_device one GET '/api/v1/device/changes?since=1' && echo "$status_code $body" >"$work/held") 3>&- &
+	held=$!
+	is_held() {
+		ask GET /metrics '' -b "$cookies"
+		grep -q '^suture_hub_held 1$' <<<"$body"
+	}
+	wait_for 60 is_held
+	[[ ! -e $work/held ]]
+	# The end of the hub is told to those who wait.
+	stop_hub
+	wait "$held" || true
+}
