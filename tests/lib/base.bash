@@ -145,7 +145,7 @@ is_listening() { # PORT, on loopback or everywhere, TCP
 }
 
 wait_port() { # PORT
-	wait_until 10 is_listening "$1" || fail "nobody listens on port $1 after 10 s"
+	wait_until 120 is_listening "$1" || fail "nobody listens on port $1 after 120 s"
 }
 
 # free_ports NAME...: sets each variable to a port that nobody listens on.

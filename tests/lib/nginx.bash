@@ -84,7 +84,7 @@ nginx_setup() {
 nginx_start() {
 	start "$1" "$2/usr/sbin/nginx" -p "$3" -c "$3/nginx.conf"
 	wait_port "$4" || { cat "$work/$1.out" "$3/logs/error.log" >&2; return 1; }
-	wait_until 5 nginx_has_workers "$pid" 2
+	wait_until 120 nginx_has_workers "$pid" 2
 }
 
 nginx_workers() { # MASTER
@@ -97,7 +97,7 @@ nginx_has_workers() { # MASTER N
 
 # The same answers as text, without what differs from run to run.
 nginx_answer() { # CURL-ARGUMENT...
-	curl -s -i --max-time 10 "$@" | tr -d '\r' |
+	curl -s -i --max-time 120 "$@" | tr -d '\r' |
 		sed -E '/^(Date|Last-Modified|ETag|Server):/Id'
 }
 

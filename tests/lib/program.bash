@@ -25,7 +25,7 @@ program_start() {
 	# shellcheck disable=SC2016 # for the inner shell
 	LD_LIBRARY_PATH=$path start "$role" bash -c 'exec "${@:2}" <>"$1"' _ "$work/$role.in" \
 		"$work/$name" "$@"
-	wait_until 10 grep -qx ready "$work/$role.out" || fail "$name does not start: $(<"$work/$role.out")"
+	wait_until 120 grep -qx ready "$work/$role.out" || fail "$name does not start: $(<"$work/$role.out")"
 }
 
 # program_ask ROLE QUESTION: prints the answer.
@@ -33,7 +33,7 @@ program_ask() {
 	local before
 	before=$(wc -l <"$work/$1.out")
 	printf '%s\n' "$2" >"$work/$1.in"
-	wait_until 20 program_answered "$1" "$before" && is_alive "$(<"$work/$1.pid")" ||
+	wait_until 120 program_answered "$1" "$before" && is_alive "$(<"$work/$1.pid")" ||
 		fail "no answer to '$2': $(tail -n +$((before + 1)) "$work/$1.out")" || return
 	tail -n +$((before + 1)) "$work/$1.out" | sed '$d'
 }

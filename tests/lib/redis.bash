@@ -132,8 +132,8 @@ redis_load_end() {
 	[[ ! -s $work/blocked.out ]] || fail "the blocked client was woken: $(<"$work/blocked.out")" || return
 	redis_ask "$1" <<<'PUBLISH news "all is well"' >/dev/null
 	redis_tool cli -p "$1" RPUSH waiting item >/dev/null
-	wait_until 5 grep -q item "$work/blocked.out" || fail "the blocked client got nothing" || return
-	wait_until 5 grep -q 'all is well' "$work/subscribed.out" || fail "the subscribed client got nothing" || return
+	wait_until 120 grep -q item "$work/blocked.out" || fail "the blocked client got nothing" || return
+	wait_until 120 grep -q 'all is well' "$work/subscribed.out" || fail "the subscribed client got nothing" || return
 	stop "$(<"$work/subscribed.pid")"
 }
 
@@ -145,7 +145,7 @@ redis_has_rewritten() { # PORT
 # it and the snapshot with the package's own tools.
 redis_files_are_sound() {
 	redis_ask "$2" <<<BGREWRITEAOF >/dev/null
-	wait_until 20 redis_has_rewritten "$2" || fail "the append-only file is not rewritten"
+	wait_until 120 redis_has_rewritten "$2" || fail "the append-only file is not rewritten"
 	redis_ask "$2" <<<SAVE | grep -q OK || fail "SAVE failed"
 	redis_tool check-rdb "$1/dump.rdb" >"$work/check" || fail "$(<"$work/check")"
 	redis_tool check-aof "$1"/appendonlydir/*.manifest >"$work/check" || fail "$(<"$work/check")"

@@ -184,7 +184,7 @@ is_as_before() { # PID...
 # server has had time to close what its clients left. What a revert leaves is
 # the payload, unused, and `suture status` says so.
 nothing_left_behind() {
-	wait_until 10 is_as_before "$@" || fail "$(cat "$work/diff")"
+	wait_until 120 is_as_before "$@" || fail "$(cat "$work/diff")"
 }
 
 # HTTP load by wrk until load_end; answers other than 2xx and 3xx, refused or
@@ -192,7 +192,7 @@ nothing_left_behind() {
 load_begin() { # NAME URL [WRK-OPTION]...
 	local name=$1 url=$2
 	shift 2
-	start "load-$name" wrk -t1 -c8 -d600s --timeout 10s "$@" "$url"
+	start "load-$name" wrk -t1 -c8 -d600s --timeout 60s "$@" "$url"
 }
 
 load_end() { # NAME: prints the number of requests
@@ -200,7 +200,7 @@ load_end() { # NAME: prints the number of requests
 	each=$(<"$work/load-$1.pid")
 	is_alive "$each" || fail "load $1 ended by itself: $(cat "$output")" || return
 	kill -INT "$each"
-	wait_until 10 grep -q 'requests in' "$output" || fail "load $1 does not end" || return
+	wait_until 120 grep -q 'requests in' "$output" || fail "load $1 does not end" || return
 	! grep -E 'Socket errors|Non-2xx' "$output" || fail "load $1 saw failures" || return
 	awk '/requests in/ { print $1; found = $1 > 0 } END { exit !found }' "$output"
 }

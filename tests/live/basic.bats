@@ -28,6 +28,10 @@ row() {
 	stop_victim
 }
 
+sees_new() {
+	[[ $(ask c) =~ "new "[1-9] ]]
+}
+
 @test "fifty threads never see an answer that is neither old nor new, over ten applies and reverts" {
 	start_victim live-basic 50
 	for _ in 1 2 3 4 5 6 7 8 9 10; do
@@ -35,7 +39,7 @@ row() {
 		"$suture" revert --pid "$pid" "$hotpatch"
 	done
 	"$suture" apply --pid "$pid" "$hotpatch"
-	sleep 0.1
+	until_true sees_new
 	run -0 ask c
 	[[ $output =~ ^"old "[1-9][0-9]*" new "[1-9][0-9]*" wrong 0"$ ]]
 	stop_victim
@@ -162,9 +166,9 @@ make_unique_victim() {
 @test "every process that runs the build is found, and one that does not is no target" {
 	make_unique_victim
 	start_victim victim
-	"$unique" 0 < <(sleep 20) >/dev/null &
+	"$unique" 0 < <(sleep 20) >"$BATS_TEST_TMPDIR/other" &
 	other=$!
-	sleep 0.2
+	until_true grep -q ready "$BATS_TEST_TMPDIR/other"
 	run -0 "$suture" apply --json "$hotpatch"
 	[[ $(json '.processes | map(.pid) | sort | join(" ")' <<<"$output") == \
 		$(printf '%s\n' "$pid" "$other" | sort -n | tr '\n' ' ' | sed 's/ $//') ]]

@@ -12,7 +12,7 @@ start_victim() {
 	shift
 	coproc VICTIM { exec "$built/$name" "$@" 2>"$BATS_TEST_TMPDIR/$name.stderr"; }
 	pid=$VICTIM_PID
-	read -t 30 -r ready <&"${VICTIM[0]}"
+	read -t 120 -r ready <&"${VICTIM[0]}"
 	[[ $ready == ready ]]
 }
 
@@ -20,7 +20,7 @@ start_victim() {
 ask() {
 	local answer
 	printf '%s' "$1" >&"${VICTIM[1]}"
-	read -t 30 -r answer <&"${VICTIM[0]}"
+	read -t 120 -r answer <&"${VICTIM[0]}"
 	printf '%s\n' "$answer"
 }
 
@@ -29,6 +29,16 @@ stop_victim() {
 	printf 'q' >&"${VICTIM[1]}"
 	wait "$pid"
 	pid=
+}
+
+# until_true COMMAND...: wait for it, a minute or two at most.
+until_true() {
+	for _ in {1..1200}; do
+		! "$@" >/dev/null 2>&1 || return 0
+		sleep 0.1
+	done
+	echo "in vain: $*"
+	return 1
 }
 
 # After a failed test.

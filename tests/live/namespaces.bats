@@ -29,7 +29,7 @@ row() {
 	coproc VICTIM { exec unshare --mount --pid --net --ipc --uts --fork --kill-child \
 		--root "$root" /server 3 2>"$BATS_TEST_TMPDIR/stderr"; }
 	pid=$VICTIM_PID
-	read -t 10 -r ready <&"${VICTIM[0]}"
+	read -t 120 -r ready <&"${VICTIM[0]}"
 	[[ $ready == ready ]]
 	inner=$(pgrep -P "$pid")
 	[[ $(ask a) == 7 ]]
@@ -52,7 +52,7 @@ row() {
 	coproc VICTIM { exec setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs \
 		--bounding-set=-all "$open/server" 2 2>"$BATS_TEST_TMPDIR/stderr"; }
 	pid=$VICTIM_PID
-	read -t 10 -r ready <&"${VICTIM[0]}"
+	read -t 120 -r ready <&"${VICTIM[0]}"
 	rm -r "$open"
 	run -0 "$suture" apply --pid "$pid" --json "$hotpatch"
 	[[ $(row "$pid" outcome <<<"$output") == patched ]]
@@ -64,7 +64,7 @@ row() {
 	coproc VICTIM { exec unshare --user --map-root-user "$built/live-basic" 2 \
 		2>"$BATS_TEST_TMPDIR/stderr"; }
 	pid=$VICTIM_PID
-	read -t 10 -r ready <&"${VICTIM[0]}"
+	read -t 120 -r ready <&"${VICTIM[0]}"
 	run -0 "$suture" apply --pid "$pid" --json "$hotpatch"
 	[[ $(row "$pid" outcome <<<"$output") == patched ]]
 	[[ $(ask a) == 43 ]]
@@ -76,7 +76,7 @@ row() {
 start_inside() {
 	coproc VICTIM { exec "$@" 2>"$BATS_TEST_TMPDIR/stderr"; }
 	pid=$VICTIM_PID
-	read -t 10 -r ready <&"${VICTIM[0]}"
+	read -t 120 -r ready <&"${VICTIM[0]}"
 	[[ $ready == ready ]]
 	inner=$pid
 	while next=$(pgrep -P "$inner" | head -n 1) && [[ $next ]]; do

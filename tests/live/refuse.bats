@@ -62,7 +62,7 @@ refused() {
 	gdb -q -p "$pid" <"$BATS_TEST_TMPDIR/gdb" >/dev/null 2>&1 &
 	gdb=$!
 	exec 9>"$BATS_TEST_TMPDIR/gdb"
-	for _ in {1..100}; do
+	for _ in {1..600}; do
 		grep -q 'TracerPid:.*[1-9]' "/proc/$pid/status" && break
 		sleep 0.1
 	done
@@ -86,7 +86,7 @@ refused() {
 	ld -m elf_i386 -o "$BATS_TEST_TMPDIR/small" "$BATS_TEST_TMPDIR/small.o"
 	"$BATS_TEST_TMPDIR/small" &
 	pid=$!
-	sleep 0.1
+	until_true grep -qx small "/proc/$pid/comm"
 	refused "runs a 32-bit program"
 	kill_victim
 }
@@ -97,11 +97,11 @@ refused() {
 }
 
 @test "a zombie is gone, a kernel thread and a pid that is nobody's are told" {
-	sh -c 'sleep 0 & exec sleep 5' &
+	sh -c 'sleep 0 & exec sleep 600' 3>&- &
 	parent=$!
-	sleep 0.3
+	# shellcheck disable=SC2016 # expanded inside
+	until_true sh -c '[ "$(ps -o state= --ppid "$1")" = Z ]' _ "$parent"
 	pid=$(ps -o pid= --ppid "$parent" | tr -d ' ')
-	[[ $(ps -o state= -p "$pid") == Z ]]
 	run -5 "$suture" apply --pid "$pid" --json "$hotpatch"
 	[[ $(row outcome <<<"$output") == gone ]]
 	kill "$parent"

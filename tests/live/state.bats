@@ -38,9 +38,16 @@ is_as_before() {
 	diff "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/now"
 }
 
+# A signal is pending for each thread, and all of them sleep.
+is_settled() {
+	state >"$BATS_TEST_TMPDIR/now"
+	[[ $(grep -c 'SigPnd:.*[1-9a-f]' "$BATS_TEST_TMPDIR/now") == 4 ]] &&
+		! grep -qv '^[0-9]* (.*) S' /proc/"$pid"/task/*/stat -h
+}
+
 @test "limits, signals, files, priorities, and each thread's own, are as they were" {
 	start_victim live-state
-	sleep 0.1
+	until_true is_settled
 	state >"$BATS_TEST_TMPDIR/before"
 	[[ $(wc -l <"$BATS_TEST_TMPDIR/before") -gt 100 ]]
 	# A signal is pending for each thread.
@@ -58,7 +65,7 @@ is_as_before() {
 
 @test "so they are when the tool backs out" {
 	start_victim live-state
-	sleep 0.1
+	until_true is_settled
 	state >"$BATS_TEST_TMPDIR/before"
 	cp "/proc/$pid/maps" "$BATS_TEST_TMPDIR/maps"
 	size=$(awk '/VmSize/ { print $2 }' "/proc/$pid/status")

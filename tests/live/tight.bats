@@ -85,7 +85,7 @@ refused() {
 	cp "$built/live-tight" "$open"
 	coproc VICTIM { exec setpriv --bounding-set=-ipc_lock "$open/live-tight" locked; }
 	pid=$VICTIM_PID
-	read -t 10 -r ready <&"${VICTIM[0]}"
+	read -t 120 -r ready <&"${VICTIM[0]}"
 	rm -r "$open"
 	refused "may not map .*Resource temporarily unavailable"
 }

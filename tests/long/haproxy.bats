@@ -83,7 +83,7 @@ server_pids() { # ROLE
 }
 
 answer() { # CURL-ARGUMENT...
-	curl -s -i --max-time 10 "$@" | tr -d '\r'
+	curl -s -i --max-time 120 "$@" | tr -d '\r'
 	echo
 }
 
@@ -95,7 +95,7 @@ long_chunk_line() { # PORT
 		printf 'POST /chunk HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
 		printf '0%.0s' {1..20000}
 		printf '5\r\nhello\r\n0\r\n\r\n'
-	} | timeout 10 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$1"; cat >&3; head -n 1 <&3' _ "$1" 2>&1
+	} | timeout 120 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$1"; cat >&3; head -n 1 <&3' _ "$1" 2>&1
 }
 
 probe() { # ROLE

@@ -75,7 +75,7 @@ server_pids() { # ROLE
 client() { # COMMAND PORT ARGUMENT...
 	local command=$1 port=$2
 	shift 2
-	LD_LIBRARY_PATH=$(library_path "$work/new") timeout 10 \
+	LD_LIBRARY_PATH=$(library_path "$work/new") timeout 120 \
 		"$work/new/usr/bin/mosquitto_$command" -h 127.0.0.1 -p "$port" "$@" 2>&1 || echo "exit status $?"
 }
 
@@ -83,9 +83,9 @@ client() { # COMMAND PORT ARGUMENT...
 heard() { # PORT COUNT TOPIC PUBLISHER-ARGUMENT...
 	local port=$1 count=$2 topic=$3 listener
 	shift 3
-	client sub "$port" -t "$topic" -C "$count" -W 3 -v >"$work/heard" &
+	client sub "$port" -t "$topic" -C "$count" -W 60 -v >"$work/heard" &
 	listener=$!
-	sleep 0.3
+	sleep 1
 	client pub "$port" "$@"
 	wait "$listener"
 	cat "$work/heard"
@@ -98,12 +98,12 @@ probe() { # ROLE
 	echo "== version 5"; heard "${!port}" 1 'five/#' -V 5 -q 1 -t five/x -m hello -D publish user-property k v
 	echo "== nobody listens"; client pub "${!port}" -V 5 -q 1 -t nobody/here -m lost -d -i lonely | grep -E 'PUBACK|Warning'
 	echo "== shared"; heard "${!port}" 1 "\$share/group/jobs/+" -t jobs/one -m job -q 1
-	echo "== retained"; client pub "${!port}" -t kept -m still -r; client sub "${!port}" -t kept -C 1 -W 3
+	echo "== retained"; client pub "${!port}" -t kept -m still -r; client sub "${!port}" -t kept -C 1 -W 60
 	client pub "${!port}" -t kept -n -r
 	echo "== kept session"
 	client sub "${!port}" -i sleeper -c -q 1 -t 'inbox/#' -E
 	client pub "${!port}" -q 1 -t inbox/1 -m while-away
-	client sub "${!port}" -i sleeper -c -q 1 -t 'inbox/#' -C 1 -W 3
+	client sub "${!port}" -i sleeper -c -q 1 -t 'inbox/#' -C 1 -W 60
 	client sub "${!port}" -i sleeper -t 'inbox/#' -E
 	echo "== an answer without codes over a bridge"
 	python3 "$BATS_TEST_DIRNAME/../lib/mqtt_upstream.py" "${!bridge}"
@@ -128,7 +128,7 @@ use_begin() {
 use_end() {
 	local each
 	: >"$work/stop"
-	wait_until 10 is_gone "$(<"$work/publisher.pid")" || fail "the publisher does not end" || return
+	wait_until 120 is_gone "$(<"$work/publisher.pid")" || fail "the publisher does not end" || return
 	sleep 0.5
 	[[ ! -s $work/publisher.out ]] || fail "the publisher said: $(<"$work/publisher.out")" || return
 	for each in listener shared; do

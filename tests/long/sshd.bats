@@ -136,7 +136,7 @@ connection() { # PORT KEY
 log_in() { # PORT KEY COMMAND
 	local options
 	mapfile -t options < <(connection "$1" "$2")
-	timeout 20 "$work/with" ssh "${options[@]}" "$login@127.0.0.1" "$3" </dev/null 2>&1 ||
+	timeout 120 "$work/with" ssh "${options[@]}" "$login@127.0.0.1" "$3" </dev/null 2>&1 ||
 		echo "exit status $?"
 }
 
@@ -152,10 +152,10 @@ probe() { # ROLE
 	echo "== files"
 	mapfile -t options < <(connection "${!port}" ed25519)
 	printf 'ls -1 /etc/passwd\nget /etc/os-release %s\n' "$work/got" |
-		timeout 20 "$work/with" sftp -q -b - -S "$work/with-ssh" "${options[@]}" "$login@127.0.0.1" 2>&1
+		timeout 120 "$work/with" sftp -q -b - -S "$work/with-ssh" "${options[@]}" "$login@127.0.0.1" 2>&1
 	cmp /etc/os-release "$work/got"
 	echo "== forwarded"
-	timeout 20 "$work/with" ssh "${options[@]}" -W "127.0.0.1:${!port}" "$login@127.0.0.1" </dev/null |
+	timeout 120 "$work/with" ssh "${options[@]}" -W "127.0.0.1:${!port}" "$login@127.0.0.1" </dev/null |
 		head -n 1 | sed 's/[+]deb.*//'
 }
 
@@ -176,7 +176,7 @@ use_begin() {
 # What goes into the session comes out of it, after all that came before.
 said() {
 	echo "$1" >&7
-	wait_until 10 grep -qx "$1" "$work/session.out" || fail "the session is dead: $(<"$work/session.out")"
+	wait_until 120 grep -qx "$1" "$work/session.out" || fail "the session is dead: $(<"$work/session.out")"
 }
 
 use_end() {
