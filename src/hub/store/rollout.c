@@ -263,7 +263,8 @@ struct sut_err *sut_store_outcomes_forget(struct sut_tx *tx, const char *id, boo
 	" WHERE rollout_outcomes.tenant = " SUT_TENANT " AND rollout_outcomes.rollout = $1"        \
 	" AND rollout_outcomes.outcome = $2 AND devices.tenant = " SUT_TENANT                      \
 	" AND devices.id = rollout_outcomes.device AND devices.ring = $3"                          \
-	" AND devices.baseline = $4 AND devices.revoked = 0 AND devices.hold IS NULL"
+	" AND (devices.baseline = $4 OR devices.baseline IS NULL) AND devices.revoked = 0" \
+	" AND devices.hold IS NULL"
 
 struct sut_err *sut_store_ring_counts(struct sut_tx *tx, const char *id, const char *baseline,
 				      const char *ring, int64_t seen, struct sut_ring_counts *ret)
@@ -271,7 +272,7 @@ struct sut_err *sut_store_ring_counts(struct sut_tx *tx, const char *id, const c
 	int64_t n_devices, n_done, n_failed, n_offline;
 	struct sut_err *err = sut_sql_int(tx, &n_devices,
 					  "SELECT COUNT(*) FROM devices WHERE tenant = " SUT_TENANT
-					  " AND ring = $1 AND baseline = $2 AND revoked = 0"
+					  " AND ring = $1 AND (baseline = $2 OR baseline IS NULL) AND revoked = 0"
 					  " AND hold IS NULL",
 					  "ss", ring, baseline);
 
@@ -283,7 +284,7 @@ struct sut_err *sut_store_ring_counts(struct sut_tx *tx, const char *id, const c
 	if (!err)
 		err = sut_sql_int(tx, &n_offline,
 				  "SELECT COUNT(*) FROM devices WHERE tenant = " SUT_TENANT
-				  " AND ring = $1 AND baseline = $2 AND revoked = 0"
+				  " AND ring = $1 AND (baseline = $2 OR baseline IS NULL) AND revoked = 0"
 				  " AND hold IS NULL AND seen < $3 AND NOT EXISTS"
 				  " (SELECT 1 FROM rollout_outcomes WHERE"
 				  " rollout_outcomes.tenant = " SUT_TENANT
