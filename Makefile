@@ -26,7 +26,7 @@ all: ## build the program and the library (default)
 .PHONY: demo
 demo: all ## show it: patch a running server under load
 	@tools/setup demo
-	@demo/patch
+	@demo/run $(if $(KEEP),--keep)
 
 # In steps of their own, so that `make -k` goes on behind one that fails.
 .PHONY: check check-code check-unit check-program

@@ -325,6 +325,16 @@ all_protected() { # RELEASE MACHINE...
 	done
 }
 
+# Each process of the server carries just this hotpatch: told by the processes themselves.
+all_carry() { # HOTPATCH MACHINE...
+	local each n
+	for each in "${@:2}"; do
+		n=$(machine_do "$each" pgrep -c -x "${server_file##*/}")
+		machine_do "$each" suture status --json | jq -e --arg name "$1" --argjson n "$n" '
+			[.processes[].hotpatches[] | select(.state == "applied") | .name] | length == $n and all(.[]; . == $name)' >/dev/null || return
+	done
+}
+
 # So many processes carry an applied hotpatch there.
 carries() { # MACHINE N
 	machine_do "$1" suture status --json |
