@@ -52,6 +52,19 @@ setup_file() {
 	done
 }
 
+@test "the hub and the agent are installed with a unit, a page, and what they look for" {
+	for program in suture-hub sutured; do
+		[[ -x $prefix/sbin/$program && -s $prefix/share/man/man8/$program.8 ]]
+		unit=$(find "$tree" -name $program.service)
+		start=$(sed -n 's/^ExecStart=\([^ ]*\).*/\1/p' "$unit")
+		[[ -x $tree$start ]] || { echo "$unit starts $start, which is not there" && return 1; }
+		run -0 "$prefix/sbin/$program" --version
+	done
+	# The folder is named for where it will lie in the end.
+	page=$("$prefix/sbin/suture-hub" --help | sed -n 's/^  --web DIR .*(\(.*\))$/\1/p')
+	[[ $page == /* && -s $tree$page/index.html ]]
+}
+
 @test "the completion completes commands, options and files" {
 	cd "$BATS_TEST_TMPDIR"
 	touch one.hotpatch two.txt

@@ -186,3 +186,35 @@ teardown() {
 	as_user GET /api/v1/audit/check
 	[[ $(jq -c .ok <<<"$body") == false ]]
 }
+
+@test "whatever is altered in the audit log, the check says so, and the rest can be read" {
+	sign_in
+	enrol one
+	enrol two
+	as_user GET /api/v1/audit/check
+	[[ $(jq -c '[.ok, .entries]' <<<"$body") == '[true,6]' ]]
+	head=$(jq -r .head <<<"$body")
+	sqlite3 "$data/hub.db" "create table before as select * from audit"
+	for change in "update audit set time = time + 1 where seq = 3" \
+		"update audit set detail = 'no JSON' where seq = 3" \
+		"update audit set detail = '{}', object = '' where seq = 6" \
+		"update audit set hash = 'short' where seq = 2" \
+		"update audit set hash = hash || hash where seq = 6" \
+		"update audit set prev = '' where seq = 1" \
+		"update audit set seq = seq + 1 where seq = 6" \
+		"delete from audit where seq = 4" \
+		"delete from audit where seq = 1"; do
+		sqlite3 "$data/hub.db" "$change"
+		as_user GET /api/v1/audit/check
+		[[ $status_code == 200 && $(jq -c .ok <<<"$body") == false ]] || { echo "$change: $body"; false; }
+		as_user GET /api/v1/audit
+		[[ $status_code == 200 && $(jq '.items | length' <<<"$body") -ge 5 ]]
+		sqlite3 "$data/hub.db" "delete from audit; insert into audit select * from before"
+	done
+	as_user GET /api/v1/audit/check
+	[[ $(jq -c .ok <<<"$body") == true ]]
+	# That the newest are missing only who kept the head can see.
+	sqlite3 "$data/hub.db" "delete from audit where seq = 6"
+	as_user GET /api/v1/audit/check
+	[[ $(jq -r .head <<<"$body") != "$head" ]]
+}

@@ -45,6 +45,17 @@ end_stream() {
 	end_stream
 }
 
+@test "a page that has seen nothing yet goes on from there too" {
+	stream_events "$work/events"
+	wait_for 60 grep -q '^id: ' "$work/events"
+	end_stream
+	run ! grep -q '^event: ' "$work/events"
+	enrol one
+	stream_events "$work/more" -H "Last-Event-ID: $(sed -n 's/^id: //p' "$work/events" | tail -n 1)"
+	wait_for 60 grep -q "\"id\":\"$device\"" "$work/more"
+	run ! grep -q reset "$work/more"
+}
+
 @test "who waits for changes has an answer at once when something is new, and no other before" {
 	enrol one
 	as_device one GET '/api/v1/device/changes?since=0'

@@ -42,6 +42,21 @@ static bool read_token(const char *text, char secret[SUT_SECRET_SIZE])
 	return true;
 }
 
+static struct sut_err *check_token(struct sut_tx *tx, void *context)
+{
+	struct enrolling *enrolling = context;
+
+	return sut_enrolment_token_check(tx, enrolling->digest, enrolling->request->now,
+					 &enrolling->is_token_good);
+}
+
+static struct sut_err *refuse_token(struct sut_reply *reply)
+{
+	return sut_reply_problem(reply, 401, "bad-token",
+				 "The enrolment token is not known, used up or expired: make "
+				 "another one at the hub.");
+}
+
 static struct sut_err *write_enrolment(struct sut_tx *tx, void *context)
 {
 	struct enrolling *enrolling = context;
@@ -83,10 +98,7 @@ static struct sut_err *finish_enrolment(struct sut_hub *hub, struct enrolling *e
 	if (err)
 		return err;
 	if (!enrolling->is_token_good)
-		return sut_reply_problem(
-			reply, 401, "bad-token",
-			"The enrolment token is not known, used up or expired: make "
-			"another one at the hub.");
+		return refuse_token(reply);
 	sut_bus_publish(hub->bus, "device", id);
 	sut_bus_publish(hub->bus, "overview", "");
 	return sut_reply_json(reply, 201,
@@ -120,7 +132,13 @@ static struct sut_err *enrol(struct sut_hub *hub, const struct sut_request *requ
 		return sut_reply_problem(reply, 401, "bad-token",
 					 "This is no enrolment token: it begins with 'suture1.'.");
 	err = sut_digest_text(secret, enrolling.digest);
-	return err ? err : finish_enrolment(hub, &enrolling, csr, reply);
+	// First of all: the bytes of a stranger's request are not even parsed.
+	if (!err)
+		err = sut_store_read(hub->store, check_token, &enrolling);
+	if (err)
+		return err;
+	return enrolling.is_token_good ? finish_enrolment(hub, &enrolling, csr, reply)
+				       : refuse_token(reply);
 }
 
 /** A renewal under way. */

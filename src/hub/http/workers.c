@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/time.h"
@@ -14,6 +15,9 @@ enum { N_WORKERS = 64, STACK_SIZE = 512 * 1024 };
 #define STREAM_ALIVE (15 * INT64_C(1000000))
 // Streams are told this often at most, however much happens.
 #define STREAM_PACE (INT64_C(100000))
+// A stream ends after this time: the page asks again, goes on where it was, and who asks is
+// checked anew, so that nobody listens for long after his session or token has ended.
+#define STREAM_LIFE (INT64_C(180) * 1000000)
 enum { STREAM_BLOCK = 4096 };
 
 struct sut_workers {
@@ -288,13 +292,25 @@ void sut_workers_remove_stream(struct sut_workers *workers, struct sut_call *cal
 	pthread_mutex_unlock(&workers->lock);
 }
 
-// What is new for the stream, into its rest. A comment when nothing was for long, and first
-// of all: a client knows then that it is connected.
+// The first words of a stream: how soon to come again when it ends, and the number to go on
+// from although nothing has happened yet.
+static void greet_stream(struct sut_call *call)
+{
+	char text[64];
+	int size = snprintf(text, sizeof(text), "retry: 250\nid: %llu\n\n",
+			    (unsigned long long)call->stream_seq - 1);
+
+	sut_err_free(sut_buf_add(&call->rest, text, size));
+}
+
+// What is new for the stream, into its rest. A comment when nothing was for long.
 static void feed_stream(struct sut_workers *workers, struct sut_call *call, int64_t now)
 {
 	call->stream_seq =
 		sut_bus_write(workers->hub->bus, call->stream_seq, STREAM_BLOCK, &call->rest);
-	if (!call->rest.size && (!call->is_fed || call->stream_sent + STREAM_ALIVE <= now))
+	if (!call->rest.size && !call->is_fed)
+		greet_stream(call);
+	if (!call->rest.size && call->stream_sent + STREAM_ALIVE <= now)
 		sut_err_free(sut_buf_add(&call->rest, ": \n\n", 4));
 	call->is_fed = true;
 	if (call->rest.size)
@@ -315,7 +331,8 @@ ssize_t sut_workers_read_stream(struct sut_workers *workers, struct sut_call *ca
 	if (size)
 		memmove(rest->data, rest->data + size, rest->size - size);
 	rest->size -= size;
-	bool is_over = !size && (workers->is_stopping || atomic_load(&call->peer->is_gone));
+	bool is_over = !size && (workers->is_stopping || atomic_load(&call->peer->is_gone) ||
+				 call->request.asked + STREAM_LIFE <= sut_time_now_us());
 	if (!size && !is_over) {
 		call->is_asleep = true;
 		sleep(call);

@@ -269,6 +269,21 @@ struct sut_err *sut_enrolment_token_add(struct sut_tx *tx, const struct sut_toke
 		token->uses, token->expires, now, actor);
 }
 
+struct sut_err *sut_enrolment_token_check(struct sut_tx *tx, const char *digest, int64_t now,
+					  bool *ret)
+{
+	int64_t n;
+	struct sut_err *err = sut_sql_int(tx, &n,
+					  "SELECT COUNT(*) FROM enrolment_tokens"
+					  " WHERE tenant = " SUT_TENANT
+					  " AND digest = $1 AND expires > $2 AND used < uses",
+					  "si", digest, now);
+
+	if (!err)
+		*ret = n > 0;
+	return err;
+}
+
 struct sut_err *sut_enrolment_token_use(struct sut_tx *tx, const char *digest, int64_t now,
 					struct sut_token *ret, bool *has_ret)
 {
