@@ -4,6 +4,7 @@
 
 #include "fleet/baseline.h"
 #include "fleet/policy.h"
+#include "fleet/release.h"
 #include "fleet/rollout.h"
 
 #define TRY(noun)                                                                                  \
