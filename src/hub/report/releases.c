@@ -11,10 +11,10 @@
 #include "hub/report/routes.h"
 #include "hub/rollout/known.h"
 #include "hub/rollout/rollouts.h"
+#include "hub/store/rollout.h"
 
 static const char openapi[] =
 #include "hub/openapi.inc"
-#include "hub/store/rollout.h"
 	;
 
 static json_t *tell_rollout(const struct sut_known *known, const char *release)

@@ -24,6 +24,9 @@
 /** Microseconds. */
 #define SECOND INT64_C(1000000)
 
+/** The gates are never left alone for longer, however slow counting was. */
+#define MOST_REST (5 * SECOND)
+
 /** What the thread remembers between its rounds; times in microseconds. */
 struct rounds {
 	int64_t next_step;    /**< The gates are evaluated then at the earliest. */
@@ -62,8 +65,10 @@ static void read_repository(struct sut_rollouts *rollouts)
 	} else {
 		free(channel);
 	}
-	if (err)
+	if (err) {
 		tell_trouble(rollouts, err->msg, sut_time_now());
+		sut_publisher_forget(rollouts->publisher); // the next round tries again
+	}
 	sut_err_free(err);
 }
 
@@ -147,12 +152,14 @@ static struct sut_err *copy_policy(struct sut_rollouts *rollouts, struct sut_pol
 	return json ? sut_policy_from_json(json, ret) : sut_err_nomem();
 }
 
-// Large fleets take a while to count: no more than a twentieth of the time is spent on it.
+// Large fleets take a while to count: no more than a twentieth of the time is spent on it,
+// unless that would let the gates wait.
 static struct sut_err *step_all(struct sut_rollouts *rollouts, struct rounds *rounds)
 {
 	_cleanup_(sut_policy_deinit) struct sut_policy policy = { 0 };
 	_cleanup_json_ json_t *ids = running_ids(rollouts);
 	int64_t begun = sut_time_now_us();
+	bool has_any = false;
 	struct sut_err *err = copy_policy(rollouts, &policy);
 	size_t i;
 	const json_t *id;
@@ -163,12 +170,15 @@ static struct sut_err *step_all(struct sut_rollouts *rollouts, struct rounds *ro
 		if (!err)
 			err = sut_rollouts_step(rollouts, json_string_value(id), &policy,
 						begun / SECOND, &has_decided);
+		has_any |= has_decided;
 		if (!err && has_decided) {
 			err = sut_rollouts_renew(rollouts, NULL);
 			sut_bus_publish(rollouts->hub->bus, "rollout", json_string_value(id));
 		}
 	}
-	rounds->next_step = begun + 20 * (sut_time_now_us() - begun);
+	int64_t rest = 20 * (sut_time_now_us() - begun);
+	if (!has_any)
+		rounds->next_step = begun + (rest < MOST_REST ? rest : MOST_REST);
 	return err;
 }
 

@@ -151,6 +151,11 @@ bool sut_publisher_has_news(struct sut_publisher *publisher)
 	return is_new;
 }
 
+void sut_publisher_forget(struct sut_publisher *publisher)
+{
+	publisher->seen = (struct stat){ 0 };
+}
+
 static struct sut_err *add_document(struct sut_repository *repository,
 				    const struct sut_rollout *rollout)
 {

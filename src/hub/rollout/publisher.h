@@ -29,6 +29,8 @@ DEFINE_CLEANUP(struct sut_publisher *, sut_publisher_close)
 
 /** Has the repository's timestamp.json become another one since the last call? */
 bool sut_publisher_has_news(struct sut_publisher *publisher);
+/** What was news last is news again: it could not be read. */
+void sut_publisher_forget(struct sut_publisher *publisher);
 
 /** Publish those of @p rollouts that are decided and not published. @p n_ret says how many were;
  *  when it returns, clients see them. */
