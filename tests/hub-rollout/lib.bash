@@ -89,7 +89,8 @@ published() { # ID
 }
 
 published_is() { # ID JQ
-	published "$1" 2>/dev/null | jq -e "$2" >/dev/null
+	# Of nothing at all, jq -e says that it is so.
+	[[ $(published "$1" 2>/dev/null | jq "$2") == true ]]
 }
 
 # decide ID VERB [RING]

@@ -89,7 +89,8 @@ published() {
 }
 
 published_is() { # JQ CONDITION
-	published 2>/dev/null | jq -e "$1" >/dev/null
+	# Of nothing at all, jq -e says that it is so.
+	[[ $(published 2>/dev/null | jq "$1") == true ]]
 }
 
 @test "a release goes through the rings, each when the one before has proved it" {
