@@ -228,6 +228,10 @@ every_function() {
 		((status)) || return 0
 		mapfile -t busy < <(jq -r '.processes[] | select(.outcome == "busy") | .reason
 			| capture("(is running|will return into) (?<name>[^ ,;()]+)").name' "$folder/applied.json" | sort -u)
+		# On a busy machine a thread may get no processor to stop on; that says "try again".
+		if ((${#busy[@]} == 0)) && grep -q 'could not be stopped in time' "$folder/applied.json"; then
+			continue
+		fi
 		((${#busy[@]})) || fail "suture apply: $(jq -c '.processes[]' "$folder/applied.json")" || return
 		for round_name in "${busy[@]}"; do left+=(--leave "$round_name"); done
 		"$suture" revert "$hotpatch" $(pid_options "${pids[@]}") >/dev/null 2>&1 || true
