@@ -92,7 +92,7 @@ function waitingNames(rollout) {
 
 /** The value of a gate against its limit, as a short text: "97.5 % of at least 98 %". */
 export function gateFigure(gate) {
-  if (gate.value == null && gate.limit == null) return "";
+  if (gate.name === "approval" || (gate.value == null && gate.limit == null)) return "";
   return `${gateNumber(gate, gate.value)} / ${gateNumber(gate, gate.limit)}`;
 }
 

@@ -15,7 +15,7 @@ export function Timeline({ entries, rings, now }) {
       ${newest.map((entry, i) => html`
         <li key=${entry.time + entry.action + i}>
           <p><strong>${words(entry.action)}</strong>${entry.ring ? html` <span class="tag">${labelOf(rings, entry.ring)}</span>` : ""}
-            ${entry.actor ? html` <span class="by">by ${entry.actor}</span>` : ""}<${When} at=${entry.time} now=${now} /></p>
+            ${entry.actor ? html` <span class="by">by ${entry.actor.replace(/^user:/, "")}</span>` : ""} <${When} at=${entry.time} now=${now} /></p>
           ${entry.reason && html`<p class="why">${entry.reason}</p>`}
         </li>`)}
     </ol>`;

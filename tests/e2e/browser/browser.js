@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Chromium, and a watch over what its pages must never do. */
+
+import { existsSync } from "node:fs";
+import { chromium } from "playwright-core";
+
+const programs = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+export const limit = 60000; // a loaded machine may need long
+
+export async function openBrowser() {
+  const executablePath = programs.find((path) => path && existsSync(path));
+  if (!executablePath) throw new Error("no Chromium here: tools/setup long installs it");
+  // Tests run as root too, and in containers with a small /dev/shm.
+  const args = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"];
+  return chromium.launch({ executablePath, args, timeout: limit });
+}
+
+/**
+ * A visitor: one browser profile with one page.
+ *
+ * `visitor.wrong` collects what no scenario may cause: a message of the console that is an
+ * error or a warning, an exception, a violation of the policy, a request that goes elsewhere.
+ */
+export async function visit(browser, base, options = {}) {
+  const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 860 }, ...options });
+  context.setDefaultTimeout(limit);
+  const wrong = [];
+  const expected = new Set();
+  await context.addInitScript(() => {
+    document.addEventListener("securitypolicyviolation", (event) =>
+      console.error(`policy violated: ${event.violatedDirective} ${event.blockedURI}`));
+  });
+  const page = await context.newPage();
+  page.on("console", (message) => {
+    if (!["error", "warning"].includes(message.type())) return;
+    // The browser writes each request that fails to the console; scenarios say which do.
+    const failure = /Failed to load resource:.*?(?:status of (\d+)|net::(\w+))/.exec(message.text());
+    if (!(failure && expected.has(failure[1] ?? failure[2]))) wrong.push(`console: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => wrong.push(`exception: ${error.message}`));
+  page.on("request", (request) => {
+    if (!request.url().startsWith(`${base}/`)) wrong.push(`request to ${request.url()}`);
+  });
+  const visitor = new Visitor(base, context, page, wrong, expected);
+  page.on("request", (request) => visitor.underWay.add(request));
+  for (const end of ["requestfinished", "requestfailed"]) page.on(end, (request) => visitor.underWay.delete(request));
+  return visitor;
+}
+
+class Visitor {
+  constructor(base, context, page, wrong, expected) {
+    Object.assign(this, { base, context, page, wrong, expected, underWay: new Set() });
+  }
+
+  /** What the page shows and waits for, for the report of a failure. */
+  async state() {
+    const text = await Promise.race([
+      this.page.evaluate(() => document.body.innerText).catch((error) => `(${error.message})`),
+      new Promise((done) => setTimeout(done, 5000, "(the page does not answer)")),
+    ]);
+    const waits = [...this.underWay].map((request) => `${request.method()} ${request.url()}`);
+    return `at ${this.page.url()}\nwaits for: ${waits.join(", ") || "nothing"}\nshows: ${text.replace(/\s+/g, " ").slice(0, 1500)}`;
+  }
+
+  /** Say that such failures (a status, or Chromium's name of an error) are part of it. */
+  expect(...failures) {
+    for (const failure of failures) this.expected.add(String(failure));
+  }
+
+  async open(address) {
+    await this.page.goto(`${this.base}/${address}`);
+  }
+
+  /** Open the page of that address, and sign in on the way. */
+  async signIn(name, password, address = "#/overview") {
+    this.expect(401); // "who is signed in?" before anybody is
+    await this.open(address);
+    await this.page.getByLabel("Name").fill(name);
+    await this.page.getByLabel("Password").fill(password);
+    await this.page.getByRole("button", { name: "Sign in" }).click();
+    await this.loaded();
+  }
+
+  /** Wait until the page shows what it fetched. */
+  async loaded() {
+    await this.page.locator("nav[aria-label=Pages]").waitFor();
+    await this.page.waitForFunction(() => document.querySelector("main h1, main .problem") && !document.querySelector(".loading"));
+  }
+
+  /** Wait until the stream of events is open. */
+  async live() {
+    await this.page.locator(".live[data-live=yes]").waitFor();
+  }
+
+  /** Wait until the text of an element matches; the last text says what is wrong. */
+  async sees(selector, pattern) {
+    const element = typeof selector === "string" ? this.page.locator(selector).first() : selector;
+    const end = Date.now() + limit;
+    let text = "";
+    for (;;) {
+      text = (await element.innerText({ timeout: limit })).replace(/\s+/g, " ");
+      if (pattern.test(text)) return text;
+      if (Date.now() > end) throw new Error(`${selector} never was ${pattern}; it is: ${text}`);
+      await this.page.waitForTimeout(50);
+    }
+  }
+
+  close() {
+    return this.context.close();
+  }
+}

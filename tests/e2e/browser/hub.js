@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+/** A real hub in a folder of its own, and clients that speak to it as people and devices do. */
+
+import { execFile, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { request } from "node:https";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+export const run = promisify(execFile);
+
+/** Wait until @p look gives something true. A loaded machine may need long. */
+export async function until(what, look, limit = 60000) {
+  const end = Date.now() + limit;
+  for (;;) {
+    const found = await look();
+    if (found) return found;
+    if (Date.now() > end) throw new Error(`waited in vain until ${what}`);
+    await new Promise((done) => setTimeout(done, 50));
+  }
+}
+
+/** Start the hub, and wait until it answers. */
+export async function startHub({ program, args }) {
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+  const hub = { child, said: "", ended: null };
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (hub.said += text));
+  child.on("exit", (code, signal) => (hub.ended = `${code ?? signal}`));
+  return hub;
+}
+
+/** End a hub that startHub() started. */
+export async function stopHub(hub) {
+  if (hub.ended === null) {
+    hub.child.kill("SIGTERM");
+    await until("the hub ends", () => hub.ended !== null, 30000).catch(() => hub.child.kill("SIGKILL"));
+  }
+}
+
+/** One HTTPS request. @returns {Promise<{status: number, headers: object, body: any}>} */
+export function ask(base, method, path, { ca, cert, key, headers = {}, body } = {}) {
+  const url = new URL(path, base);
+  const text = body === undefined ? undefined : JSON.stringify(body);
+  const all = { ...headers, ...(text ? { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(text) } : {}) };
+  return new Promise((resolve, reject) => {
+    const sent = request(url, { method, ca, cert, key, headers: all, agent: false, timeout: 60000 }, (reply) => {
+      let got = "";
+      reply.setEncoding("utf8");
+      reply.on("data", (part) => (got += part));
+      reply.on("end", () => resolve({ status: reply.statusCode, headers: reply.headers, body: parse(got) }));
+      reply.on("error", reject);
+    });
+    sent.on("timeout", () => sent.destroy(new Error(`${method} ${path}: no answer in 60 s`)));
+    sent.on("error", reject);
+    sent.end(text);
+  });
+}
+
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** A person's session: what the page does, without the page. */
+export class Person {
+  constructor(base, ca) {
+    Object.assign(this, { base, ca, cookie: "", csrf: "" });
+  }
+
+  async signIn(name, password) {
+    const reply = await ask(this.base, "POST", "/api/v1/session", { ca: this.ca, body: { name, password } });
+    if (reply.status !== 200) throw new Error(`sign in: ${reply.status} ${JSON.stringify(reply.body)}`);
+    this.cookie = reply.headers["set-cookie"][0].split(";")[0];
+    this.csrf = reply.body.csrf;
+    return this;
+  }
+
+  /** The answer's body. Anything but 2xx is an error. */
+  async api(method, path, body) {
+    const headers = { Cookie: this.cookie, "X-CSRF-Token": this.csrf };
+    const reply = await ask(this.base, method, `/api/v1${path}`, { ca: this.ca, headers, body });
+    if (reply.status >= 300) throw new Error(`${method} ${path}: ${reply.status} ${JSON.stringify(reply.body)}`);
+    return reply.body;
+  }
+
+  get(path) {
+    return this.api("GET", path);
+  }
+}
+
+/** A device that enrols with a token and reports over mTLS. */
+export class Device {
+  constructor(base, ca, dir, hostname) {
+    Object.assign(this, { base, ca, hostname, seq: 0, keyFile: join(dir, `${hostname}.key`) });
+  }
+
+  async enrol(token, attributes = {}) {
+    const { stdout: csr } = await run("openssl", ["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+      "-nodes", "-keyout", this.keyFile, "-subj", `/CN=${this.hostname}`]);
+    const body = { token, csr, hostname: this.hostname, attributes };
+    const reply = await ask(this.base, "POST", "/api/v1/enroll", { ca: this.ca, body });
+    if (reply.status !== 201) throw new Error(`enrol: ${reply.status} ${JSON.stringify(reply.body)}`);
+    this.id = reply.body.device;
+    this.cert = reply.body.certificate;
+    this.key = readFileSync(this.keyFile);
+    return this;
+  }
+
+  /** Send a report: what is given, over what every report has. */
+  async report(more) {
+    const body = { ...plainReport(this), seq: ++this.seq, ...more };
+    const { ca, cert, key } = this;
+    const reply = await ask(this.base, "POST", "/api/v1/device/report", { ca, cert, key, body });
+    if (reply.status !== 200) throw new Error(`report: ${reply.status} ${JSON.stringify(reply.body)}`);
+    return reply.body;
+  }
+}
+
+const plainReport = (device) => ({
+  device: device.id, sent: `${new Date().toISOString().slice(0, 19)}Z`, hostname: device.hostname,
+  boot_id: "7b0b3a0e-52c5-4a5e-8f37-2f1d7f4c9a10", agent: "0.1.0", kernel: "6.1.0-28-amd64", os: "debian-12",
+  attributes: {}, baseline: "2026.10", release: null, train: "hotpatch", readiness: [], ring: null,
+  tuf: { root: 1, timestamp: 1, expires: null }, next: null,
+  coverage: { protected: 0, exposed: 0, in_progress: 0 }, processes: [], events: [],
+});
