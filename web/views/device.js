@@ -45,7 +45,7 @@ function Body({ device, rings, user, now, actions }) {
 
 function Facts({ device, now }) {
   const facts = [
-    ["Ring", device.assigned_ring ? `${device.ring} (set by a person)` : device.ring],
+    ["Ring", device.assigned_ring ? `${device.ring} (assigned)` : device.ring],
     ["Group", device.group],
     ["Baseline", device.baseline ?? "–"],
     ["Release", device.release ?? "none"],
