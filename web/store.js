@@ -84,6 +84,8 @@ async function loadPart(name, path, abort) {
   } catch (error) {
     if (abort.aborted) return;
     if (error.status === 401) return signedOut();
+    // Who did not answer is asked again, also where no event will say so.
+    if (error.status === 0 && !abort.aborted) setTimeout(refetch, 5000);
     const old = parts.value[name];
     part = error.status !== 404 && old?.data
       ? { ...old, error } : { state: "error", data: null, error };

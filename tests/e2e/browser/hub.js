@@ -37,8 +37,22 @@ export async function stopHub(hub) {
   }
 }
 
-/** One HTTPS request. @returns {Promise<{status: number, headers: object, body: any}>} */
-export function ask(base, method, path, { ca, cert, key, headers = {}, body } = {}) {
+/**
+ * One HTTPS request. The hub closes a handshake that takes over ten seconds, which on a
+ * loaded machine one does: then nothing was sent, and it is tried again, as agents do.
+ *
+ * @returns {Promise<{status: number, headers: object, body: any}>}
+ */
+export async function ask(base, method, path, options = {}, tries = 10) {
+  try {
+    return await askOnce(base, method, path, options);
+  } catch (error) {
+    if (tries <= 1 || !/before secure TLS connection/.test(error.message)) throw error;
+    return ask(base, method, path, options, tries - 1);
+  }
+}
+
+function askOnce(base, method, path, { ca, cert, key, headers = {}, body }) {
   const url = new URL(path, base);
   const text = body === undefined ? undefined : JSON.stringify(body);
   const all = { ...headers, ...(text ? { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(text) } : {}) };
