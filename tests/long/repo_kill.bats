@@ -57,7 +57,7 @@ duration() { # COMMAND...
 	((kills >= 5))
 }
 
-@test "baseline, add, publish, rollout and recall, killed at random moments, leave a repository that clients verify" {
+@test "baseline, add, sign, publish and rollout, killed at random moments, leave a repository that clients verify" {
 	local repo=$work/repo keys=$work/keys round i most release
 	"$suture" repo init "$repo" --keys "$keys" --product x
 	"$suture" repo baseline "$repo" 2026.10 "$work"/debs/{server,other}_1.deb

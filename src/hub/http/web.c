@@ -184,8 +184,13 @@ static int open_published(const char *repository, const char *name)
 	_cleanup_close_ int folder = open(repository, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	// Only what is published: keys and what waits for signatures may lie beside it.
-	if (folder < 0 || (strncmp(name, "metadata/", 9) != 0 && strncmp(name, "targets/", 8) != 0))
+	if (folder < 0)
 		return -1;
+	if ((strncmp(name, "metadata/", 9) != 0 && strncmp(name, "targets/", 8) != 0) ||
+	    strstr(name, "/../")) {
+		errno = ENOENT;
+		return -1;
+	}
 	return syscall(SYS_openat2, folder, name, &how, sizeof(how));
 }
 
@@ -197,8 +202,12 @@ static struct sut_err *show_published(struct sut_hub *hub, const struct sut_requ
 	struct stat st;
 	char etag[64];
 
+	errno = ENOENT;
 	if (hub->config.repository)
 		fd = open_published(hub->config.repository, name);
+	// What is there and cannot be opened now is there a moment later.
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+		return sut_reply_problem(reply, 503, "busy", "The hub has too many files open.");
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return sut_reply_problem(reply, 404, "not-found",
 					 "There is no %s in the repository.", name);
