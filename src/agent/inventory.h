@@ -37,7 +37,7 @@ void sut_inventory_deinit(struct sut_inventory *inventory);
 /** The clock tick at which process @p pid began; 0 when it is gone. */
 unsigned long long sut_inventory_start(int pid);
 
-/** The systemd unit in the text of a cgroup file ("nginx.service"), owned by the caller,
+/** The systemd unit in the text of a cgroup file ("web.service"), owned by the caller,
  *  or NULL. */
 char *sut_inventory_unit(const char *cgroup);
 

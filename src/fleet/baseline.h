@@ -17,7 +17,7 @@
 
 /** An ELF file of a package. Owns its texts. */
 struct sut_baseline_build {
-	char *path;     /**< Absolute: "/usr/sbin/nginx". */
+	char *path;     /**< Absolute: "/usr/sbin/server". */
 	char *build_id; /**< Hex. */
 };
 
