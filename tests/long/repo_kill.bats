@@ -45,6 +45,9 @@ duration() { # COMMAND...
 
 @test "repo init that is killed is completed by the same command" {
 	local i most
+	# The keys are made once, which takes longer than all the rest.
+	"$suture" repo init "$work/init" --keys "$work/keys" --product x >/dev/null
+	rm -rf "$work/init"
 	most=$(duration "$suture" repo init "$work/init" --keys "$work/keys" --product x)
 	for ((i = 0; i < 40; i++)); do
 		rm -rf "$work/init"
