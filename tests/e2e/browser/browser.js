@@ -101,9 +101,10 @@ class Visitor {
     await this.page.locator(".live[data-live=yes]").waitFor();
   }
 
-  /** Wait until the text of an element matches; the last text says what is wrong. */
+  /** Wait until an element can be seen and its text matches; the last text says what is wrong. */
   async sees(selector, pattern) {
     const element = typeof selector === "string" ? this.page.locator(selector).first() : selector;
+    await element.waitFor({ state: "visible" });
     const end = Date.now() + limit;
     let text = "";
     for (;;) {

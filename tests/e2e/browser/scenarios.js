@@ -215,8 +215,10 @@ async function keyboard({ admin }, visitor) {
   await visitor.sees("h1", /^Rollout 2026\.11/);
   await tabTo(page, "Pause");
   await page.keyboard.press("Enter");
+  await page.keyboard.press("x"); // the very next key is the dialog's
   await visitor.sees("dialog h2", /^Pause 2026\.11\?$/);
   assert.equal(await page.evaluate(() => document.activeElement.name), "reason");
+  assert.equal(await page.evaluate(() => document.activeElement.value), "x");
   await page.keyboard.press("Escape");
   await page.locator("dialog").waitFor({ state: "detached" });
   assert.equal(await focused(), "Pause");

@@ -2,15 +2,22 @@
 /** Asks before something is done: says whom it touches, and wants the reason. */
 
 import { html } from "../../lib/html.js";
-import { useEffect, useRef, useState } from "../../vendor/hooks.js";
+import { useLayoutEffect, useRef, useState } from "../../vendor/hooks.js";
 
-/** A modal dialog. When it closes, the focus goes back to where it was. */
+/**
+ * A modal dialog. It is open in the moment it is there, so that no key that is pressed meets
+ * the page behind it. When it closes, the focus goes back to where it was.
+ */
 export function Dialog({ title, onClose, children }) {
   const dialog = useRef(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const before = document.activeElement;
-    dialog.current.showModal();
-    return () => before?.isConnected && before.focus();
+    const element = dialog.current;
+    element.showModal();
+    return () => {
+      element.close();
+      if (before?.isConnected) before.focus();
+    };
   }, []);
   const cancel = (event) => {
     event.preventDefault();
