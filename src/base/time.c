@@ -72,3 +72,32 @@ bool sut_time_parse(const char *text, int64_t *ret)
 	*ret = at;
 	return true;
 }
+
+void sut_span_format(int64_t seconds, char ret[SUT_SPAN_SIZE])
+{
+	// Spans below .below are told in .large units, and in .small ones if there are any left.
+	static const struct {
+		int64_t below, large, small;
+		const char *one, *many, *rest;
+	} scales[] = {
+		{ 60, 1, 1, "s", "s", "" },
+		{ 600, 60, 1, "min", "min", "s" },
+		{ 3570, 60, 60, "min", "min", "" },
+		{ 86370, 3600, 60, "h", "h", "min" },
+		{ 862200, 86400, 3600, "day", "days", "h" },
+		{ INT64_MAX, 86400, 86400, "day", "days", "" },
+	};
+	size_t i = 0;
+
+	while (seconds >= scales[i].below && i + 1 < sizeof(scales) / sizeof(scales[0]))
+		i++;
+	int64_t rounded = (seconds + scales[i].small / 2) / scales[i].small * scales[i].small;
+	long long n = rounded / scales[i].large;
+	int n_rest = (int)(rounded % scales[i].large / scales[i].small);
+	const char *unit = n == 1 ? scales[i].one : scales[i].many;
+
+	if (n_rest)
+		snprintf(ret, SUT_SPAN_SIZE, "%lld %s %d %s", n, unit, n_rest, scales[i].rest);
+	else
+		snprintf(ret, SUT_SPAN_SIZE, "%lld %s", n, unit);
+}

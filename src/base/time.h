@@ -27,3 +27,11 @@ void sut_time_format(int64_t time, char ret[SUT_TIME_SIZE]);
  *  untouched, for anything else: other offsets, fractions, a 30th of February,
  *  leap seconds. */
 bool sut_time_parse(const char *text, int64_t *ret);
+
+/** Room for a written span with its final NUL. */
+#define SUT_SPAN_SIZE 48
+
+/** Write a span of @p seconds (0 or more) for people into @p ret, its two largest units, rounded:
+ *  "45 s", "3 min 20 s", "20 min", "3 h 20 min", "2 days 5 h", "12 days". web/lib/format.js writes
+ *  the same. */
+void sut_span_format(int64_t seconds, char ret[SUT_SPAN_SIZE]);

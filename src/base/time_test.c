@@ -50,3 +50,35 @@ TEST(time, of_another_form_or_no_date_is_refused)
 		EXPECT(!sut_time_parse(cases[i], &at) && at == 7);
 	}
 }
+
+TEST(time, spans_are_written_for_people)
+{
+	static const struct {
+		int64_t seconds;
+		const char *text;
+	} cases[] = {
+		{ 0, "0 s" },
+		{ 59, "59 s" },
+		{ 60, "1 min" },
+		{ 200, "3 min 20 s" },
+		{ 600, "10 min" },
+		{ 629, "10 min" },
+		{ 3569, "59 min" },
+		{ 3570, "1 h" },
+		{ 12000, "3 h 20 min" },
+		{ 86369, "23 h 59 min" },
+		{ 86370, "1 day" },
+		{ 86400, "1 day" },
+		{ 190800, "2 days 5 h" },
+		{ 862199, "9 days 23 h" },
+		{ 863989, "10 days" },
+		{ 864000, "10 days" },
+		{ 15552000, "180 days" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[SUT_SPAN_SIZE];
+		sut_span_format(cases[i].seconds, text);
+		EXPECT(strcmp(text, cases[i].text) == 0);
+	}
+}

@@ -49,14 +49,10 @@ static const char *distance(const char *time, char text[64])
 		return text;
 	}
 	int64_t away = sut_time_now() - then, size = away < 0 ? -away : away;
-	const char *unit = size < 120 ? "s" : size < 7200 ? "min" : size < 172800 ? "h" : "days";
-	int64_t n = size < 120      ? size
-		    : size < 7200   ? size / 60
-		    : size < 172800 ? size / 3600
-				    : size / 86400;
+	char span[SUT_SPAN_SIZE];
 
-	snprintf(text, 64, "%s%lld %s%s", away < 0 ? "in " : "", (long long)n, unit,
-		 away < 0 ? "" : " ago");
+	sut_span_format(size, span);
+	snprintf(text, 64, "%s%s%s", away < 0 ? "in " : "", span, away < 0 ? "" : " ago");
 	return text;
 }
 

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/time.h"
+
 static const char *const trains[] = { "hotpatch", "standard", "blocked" };
 
 const char *sut_train_name(enum sut_train train)
@@ -124,13 +126,21 @@ static struct sut_device_status derive_settled(const struct sut_device_facts *f)
 		     f->wanted ? f->wanted : f->newest);
 }
 
+// A point in time stays true for as long as the text is kept; a span would not.
+static struct sut_device_status derive_silent(const struct sut_device_facts *f)
+{
+	char since[SUT_TIME_SIZE];
+
+	sut_time_format(f->last_seen, since);
+	return state(SUT_STATUS_OFFLINE, "It has not reported since %s.", since);
+}
+
 struct sut_device_status sut_device_derive(const struct sut_device_facts *f)
 {
 	if (!f->has_reported)
 		return state(SUT_STATUS_OFFLINE, "It is enrolled, and has not reported yet.");
 	if (is_silent(f))
-		return state(SUT_STATUS_OFFLINE, "It has not reported for %lld s.",
-			     (long long)(f->now - f->last_seen));
+		return derive_silent(f);
 	if (f->hold)
 		return state(SUT_STATUS_HELD, "It is held: %s", f->hold);
 	if (f->train == SUT_TRAIN_BLOCKED || f->not_ready)

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/time.h"
+
 const char *sut_gate_name(enum sut_gate_kind kind)
 {
 	static const char *const names[] = {
@@ -61,13 +63,29 @@ static void set_time(struct sut_gate *gate, int64_t since, uint64_t limit, int64
 	gate->state = gate->value >= gate->limit ? SUT_GATE_GREEN : SUT_GATE_WAITING;
 }
 
+/** A span for people; lives as long as the expression that it is in. */
+struct span {
+	char text[SUT_SPAN_SIZE];
+};
+
+static struct span span(double seconds)
+{
+	struct span ret;
+
+	sut_span_format((int64_t)seconds, ret.text);
+	return ret;
+}
+
 static void judge_deferral(const struct sut_gate_input *in, struct sut_gate *gate)
 {
 	set_time(gate, in->begun, in->policy->deferral_s, in->now);
-	if (gate->state == SUT_GATE_GREEN)
-		say(gate, "The ring may open since %.0f s after the start.", gate->limit);
+	if (gate->limit == 0)
+		say(gate, "The ring needs no time before it opens.");
+	else if (gate->state == SUT_GATE_GREEN)
+		say(gate, "The %s from the start until it may open are over.",
+		    span(gate->limit).text);
 	else
-		say(gate, "The ring may open in %.0f s.", gate->limit - gate->value);
+		say(gate, "The ring may open in %s.", span(gate->limit - gate->value).text);
 }
 
 static void judge_approval(const struct sut_gate_input *in, struct sut_gate *gate)
@@ -134,14 +152,20 @@ static void judge_soak(const struct sut_gate_input *in, struct sut_gate *gate)
 	if (!in->ring->has_opened) {
 		gate->limit = (double)in->policy->soak_s;
 		gate->state = SUT_GATE_WAITING;
-		say(gate, "The ring is not open yet; then it soaks for %.0f s.", gate->limit);
+		if (gate->limit == 0)
+			say(gate, "The ring is not open yet; then it needs no time to soak.");
+		else
+			say(gate, "The ring is not open yet; then it soaks for %s.",
+			    span(gate->limit).text);
 		return;
 	}
 	set_time(gate, in->ring->opened, in->policy->soak_s, in->now);
-	if (gate->state == SUT_GATE_GREEN)
-		say(gate, "It has soaked for the %.0f s that it must.", gate->limit);
+	if (gate->limit == 0)
+		say(gate, "It needs no time to soak.");
+	else if (gate->state == SUT_GATE_GREEN)
+		say(gate, "It has soaked for the %s that it must.", span(gate->limit).text);
 	else
-		say(gate, "It soaks for %.0f s more.", gate->limit - gate->value);
+		say(gate, "It soaks for %s more.", span(gate->limit - gate->value).text);
 }
 
 void sut_gates_evaluate(const struct sut_gate_input *input, struct sut_gate ret[SUT_N_GATES])

@@ -27,15 +27,30 @@ export function relative(text, now) {
   if (isNaN(at)) return "never";
   const s = Math.abs(now - at) / 1000;
   if (s < 10) return "just now";
-  return at > now ? `in ${duration(s)}` : `${duration(s)} ago`;
+  // Nobody needs the seconds of what is minutes away.
+  const away = duration(s < 60 ? s : Math.round(s / 60) * 60);
+  return at > now ? `in ${away}` : `${away} ago`;
 }
 
-/** "45 s", "5 min", "3 h", "12 days". @param {number} s seconds */
+// Spans below `below` are told in large units, and in small ones if there are any left.
+const scales = [
+  { below: 60, large: 1, small: 1, one: "s" },
+  { below: 600, large: 60, small: 1, one: "min", rest: "s" },
+  { below: 3570, large: 60, small: 60, one: "min" },
+  { below: 86370, large: 3600, small: 60, one: "h", rest: "min" },
+  { below: 862200, large: 86400, small: 3600, one: "day", many: "days", rest: "h" },
+  { below: Infinity, large: 86400, small: 86400, one: "day", many: "days" },
+];
+
+/** "45 s", "3 min 20 s", "20 min", "3 h 20 min", "2 days 5 h", "12 days": as the hub and the
+ *  commands write them (src/base/time.h). @param {number} s seconds */
 export function duration(s) {
-  if (s < 60) return `${Math.round(s)} s`;
-  if (s < 3600) return `${Math.round(s / 60)} min`;
-  if (s < 48 * 3600) return `${Math.round(s / 3600)} h`;
-  return `${Math.round(s / 86400)} days`;
+  const whole = Math.floor(s);
+  const { large, small, one, many = one, rest } = scales.find(({ below }) => whole < below);
+  const rounded = Math.floor((whole + Math.floor(small / 2)) / small) * small;
+  const n = Math.floor(rounded / large);
+  const left = (rounded % large) / small;
+  return `${n} ${n === 1 ? one : many}${left ? ` ${left} ${rest}` : ""}`;
 }
 
 /** 12345 → "12,345" */

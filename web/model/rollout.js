@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Rollouts: what a person may do with one, and whom that touches. Pure. */
 
-import { plural } from "../lib/format.js";
+import { duration, plural } from "../lib/format.js";
 
 export const mayOperate = (user) => ["operator", "administrator"].includes(user?.role);
 export const mayAdminister = (user) => user?.role === "administrator";
@@ -99,12 +99,6 @@ export function gateFigure(gate) {
 function gateNumber(gate, n) {
   if (n == null) return "–";
   if (gate.name.endsWith("-rate")) return `${+(n * 100).toFixed(1)} %`;
-  if (gate.name === "soak" || gate.name === "deferral") return seconds(n);
+  if (gate.name === "soak" || gate.name === "deferral") return duration(n);
   return String(n);
-}
-
-function seconds(s) {
-  if (s < 120) return `${Math.round(s)} s`;
-  if (s < 7200) return `${Math.round(s / 60)} min`;
-  return s < 172800 ? `${Math.round(s / 3600)} h` : `${Math.round(s / 86400)} d`;
 }

@@ -26,6 +26,7 @@ test("a moment is told by its distance, before and ahead", () => {
   assert.equal(relative("2026-11-10T11:59:55Z", noon), "just now");
   assert.equal(relative("2026-11-10T11:55:00Z", noon), "5 min ago");
   assert.equal(relative("2026-11-10T15:00:00Z", noon), "in 3 h");
+  assert.equal(relative("2026-11-10T15:20:31Z", noon), "in 3 h 21 min");
   assert.equal(relative("2026-10-29T12:00:00Z", noon), "12 days ago");
   assert.equal(relative(null, noon), "never");
 });
@@ -35,7 +36,14 @@ test("counts have separators and the right number", () => {
   assert.equal(count(999), "999");
   assert.equal(plural(1, "device"), "1 device");
   assert.equal(plural(0, "process", "processes"), "0 processes");
-  assert.equal(duration(90 * 60), "2 h");
+});
+
+test("spans are told as the hub tells them", () => {
+  const cases = [
+    [0, "0 s"], [59.9, "59 s"], [60, "1 min"], [200, "3 min 20 s"], [629, "10 min"], [3570, "1 h"], [12000, "3 h 20 min"],
+    [86370, "1 day"], [190800, "2 days 5 h"], [862199, "9 days 23 h"], [863989, "10 days"], [15552000, "180 days"],
+  ];
+  for (const [seconds, text] of cases) assert.equal(duration(seconds), text);
 });
 
 test("sizes have three digits at most", () => {

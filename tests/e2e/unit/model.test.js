@@ -68,8 +68,8 @@ test("each action says how many devices it touches", () => {
 
 test("gates show value and limit in their own unit", () => {
   assert.equal(gateFigure({ name: "success-rate", value: 0.9634, limit: 0.98 }), "96.3 % / 98 %");
-  assert.equal(gateFigure({ name: "soak", value: 30, limit: 60 }), "30 s / 60 s");
-  assert.equal(gateFigure({ name: "deferral", value: 90000, limit: 259200 }), "25 h / 3 d");
+  assert.equal(gateFigure({ name: "soak", value: 30, limit: 60 }), "30 s / 1 min");
+  assert.equal(gateFigure({ name: "deferral", value: 90000, limit: 259200 }), "1 day 1 h / 3 days");
   assert.equal(gateFigure({ name: "sample", value: 4, limit: 10 }), "4 / 10");
   assert.equal(gateFigure({ name: "error-rate", value: null, limit: 0.01 }), "– / 1 %");
   assert.equal(gateFigure({ name: "approval", value: null, limit: null }), "");
