@@ -12,8 +12,9 @@ export CMOCKA_MESSAGE_OUTPUT := TAP
 
 # Tests that need minutes have a folder of their own.
 FAST_TESTS = $(filter-out tests/long,$(patsubst %/,%,$(sort $(dir $(wildcard tests/*/*.bats)))))
-# What needs no process to patch runs under the sanitizers too.
+# What needs no process to patch runs under the sanitizers too; what has threads, under theirs.
 ASAN_TESTS = tests/elf tests/cli/format.bats tests/cli/show.bats tests/tuf/client.bats
+TSAN_TESTS = tests/hub tests/hub-rollout
 
 .NOTPARALLEL:
 
@@ -40,7 +41,7 @@ check-program: setup-check all
 	@bats --tap $(FAST_TESTS)
 
 .PHONY: check-long
-check-long: asan check-fuzz test-long ## sanitizers, fuzzers and the tests that need minutes
+check-long: asan tsan check-fuzz test-long ## sanitizers, fuzzers and the tests that need minutes
 
 .PHONY: asan
 asan: setup-check ## unit and command line tests under ASan and UBSan
@@ -49,6 +50,13 @@ asan: setup-check ## unit and command line tests under ASan and UBSan
 	@ninja -C build-asan
 	@UBSAN_OPTIONS=halt_on_error=1 build-asan/unit-tests
 	@UBSAN_OPTIONS=halt_on_error=1 SUTURE=$(CURDIR)/build-asan/suture bats --tap $(ASAN_TESTS)
+
+.PHONY: tsan
+tsan: setup-check ## the hub's tests under ThreadSanitizer
+	@[ -f build-tsan/build.ninja ] || \
+		meson setup build-tsan -Db_sanitize=thread -Db_lundef=false
+	@ninja -C build-tsan suture suture-hub tests/hub-rollout/hub-seed
+	@TSAN_OPTIONS=halt_on_error=1 SUTURE=$(CURDIR)/build-tsan/suture bats --tap $(TSAN_TESTS)
 
 .PHONY: fuzz check-fuzz
 fuzz: setup-check ## run each fuzzer for FUZZ_SECONDS (60), each time on other inputs

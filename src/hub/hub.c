@@ -106,7 +106,9 @@ struct sut_err *sut_hub_serve(struct sut_hub *hub)
 	if (err)
 		return err;
 	fit_connections(hub);
-	return sut_server_open(hub, &hub->server);
+	// What is asked first may be how the server does: it is known before anybody can ask.
+	err = sut_server_open(hub, &hub->server);
+	return err ? err : sut_server_start(hub->server);
 }
 
 void sut_hub_close(struct sut_hub *hub)

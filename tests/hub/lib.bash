@@ -25,12 +25,18 @@ start_hub() {
 	fi
 }
 
-# stop_hub [SIGNAL]
+# stop_hub [SIGNAL]: fails when the hub was gone already, or ends with a failure.
 stop_hub() {
+	local signal=${1:-TERM} status=0 alive=1
 	[ "${hub:-}" ] || return 0
-	kill "-${1:-TERM}" "$hub" 2>/dev/null || true
-	wait "$hub" 2>/dev/null || true
+	kill "-$signal" "$hub" 2>/dev/null || alive=0
+	wait "$hub" 2>/dev/null || status=$?
 	hub=
+	((alive)) && [[ $signal = KILL || $status = 0 ]] || {
+		echo "The hub ended with status $status:"
+		cat "$work/log"
+		return 1
+	}
 }
 
 # wait_for SECONDS COMMAND...: until it succeeds.

@@ -518,18 +518,23 @@ struct sut_err *sut_front_open(const struct sut_front_options *options, struct s
 	for (int i = 0; i < options->n_threads; i++)
 		front->threads[i].epoll = -1;
 	err = sut_listen(options->address, options->port, &front->listener, &front->port);
-	for (int i = 0; i < options->n_threads && !err; i++)
-		err = start_thread(front, &front->threads[i]);
 	if (err)
 		return err;
 	*ret = steal(front);
 	return NULL;
 }
 
-void sut_front_close(struct sut_front *front)
+struct sut_err *sut_front_start(struct sut_front *front)
 {
-	if (!front)
-		return;
+	struct sut_err *err = NULL;
+
+	for (int i = 0; i < front->options.n_threads && !err; i++)
+		err = start_thread(front, &front->threads[i]);
+	return err;
+}
+
+void sut_front_stop(struct sut_front *front)
+{
 	atomic_store(&front->is_stopping, true);
 	eventfd_write(front->bell, 1);
 	for (int i = 0; front->threads && i < front->options.n_threads; i++) {
@@ -537,9 +542,19 @@ void sut_front_close(struct sut_front *front)
 
 		if (thread->is_running)
 			pthread_join(thread->id, NULL);
-		if (thread->epoll >= 0)
-			close(thread->epoll);
-		sut_buf_deinit(&thread->passed);
+		thread->is_running = false;
+	}
+}
+
+void sut_front_close(struct sut_front *front)
+{
+	if (!front)
+		return;
+	sut_front_stop(front);
+	for (int i = 0; front->threads && i < front->options.n_threads; i++) {
+		if (front->threads[i].epoll >= 0)
+			close(front->threads[i].epoll);
+		sut_buf_deinit(&front->threads[i].passed);
 	}
 	free(front->threads);
 	if (front->listener >= 0)

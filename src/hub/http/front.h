@@ -42,9 +42,14 @@ struct sut_front_options {
 	void *context; /**< For hand_over. */
 };
 
+/** Listen; who connects waits until sut_front_start(). */
 sut_check struct sut_err *sut_front_open(const struct sut_front_options *options,
 					 struct sut_front **ret);
-/** Close all connections and end the threads. */
+/** Take connections from now on, in threads of its own. */
+sut_check struct sut_err *sut_front_start(struct sut_front *front);
+/** Close all connections and end the threads; its numbers can still be read. */
+void sut_front_stop(struct sut_front *front);
+/** Stop, and free it. */
 void sut_front_close(struct sut_front *front);
 DEFINE_CLEANUP(struct sut_front *, sut_front_close)
 

@@ -334,7 +334,7 @@ static void *renew_in_time(void *context)
 	return NULL;
 }
 
-static struct sut_err *start_front(struct sut_server *server)
+static struct sut_err *open_front(struct sut_server *server)
 {
 	struct sut_hub *hub = server->hub;
 	SSL_CTX *tls;
@@ -357,6 +357,13 @@ static struct sut_err *start_front(struct sut_server *server)
 	};
 	err = sut_front_open(&options, &server->front);
 	SSL_CTX_free(tls);
+	return err;
+}
+
+struct sut_err *sut_server_start(struct sut_server *server)
+{
+	struct sut_err *err = sut_front_start(server->front);
+
 	if (err)
 		return err;
 	int error = pthread_create(&server->renewer, NULL, renew_in_time, server);
@@ -377,7 +384,7 @@ struct sut_err *sut_server_open(struct sut_hub *hub, struct sut_server **ret)
 	if (!err)
 		err = sut_workers_new(hub, make_ready, &server->workers);
 	if (!err)
-		err = start_front(server);
+		err = open_front(server);
 	if (err)
 		return err;
 	*ret = steal(server);
@@ -395,11 +402,13 @@ void sut_server_close(struct sut_server *server)
 	if (server->has_renewer)
 		pthread_join(server->renewer, NULL);
 	// First nobody asks any more, then all that was asked ends, then it may go.
-	sut_front_close(server->front);
+	if (server->front)
+		sut_front_stop(server->front);
 	if (server->workers)
 		sut_workers_stop(server->workers);
 	if (server->daemon)
 		MHD_stop_daemon(server->daemon);
+	sut_front_close(server->front);
 	sut_workers_free(server->workers);
 	pthread_cond_destroy(&server->stop);
 	pthread_mutex_destroy(&server->lock);

@@ -21,8 +21,11 @@
 struct sut_front;
 struct sut_server;
 
-/** Start serving @p hub, whose other parts are there: listens, and rings its bus's bell. */
+/** Make ready to serve @p hub, whose other parts are there: listens, rings its bus's bell. */
 sut_check struct sut_err *sut_server_open(struct sut_hub *hub, struct sut_server **ret);
+
+/** Answer from now on. Before it the hub knows its server: requests may ask about it. */
+sut_check struct sut_err *sut_server_start(struct sut_server *server);
 
 /** Let requests under way end, answer held ones, and stop. */
 void sut_server_close(struct sut_server *server);
