@@ -128,13 +128,34 @@ static char *text_of(BIO *bio)
 	return size > 0 ? strndup(data, size) : NULL;
 }
 
-static struct sut_err *make_request(const char *hostname, char **key_ret, char **csr_ret)
+// The key that is there, or a new one: a hub that was asked before knows us by it.
+static struct sut_err *load_key(const char *folder, EVP_PKEY **ret)
 {
-	EVP_PKEY *key = EVP_EC_gen("P-256");
+	_cleanup_free_ char *path = NULL;
+
+	if (asprintf(&path, "%s/device.key", folder) < 0)
+		return sut_err_nomem();
+	FILE *file = fopen(path, "re");
+	*ret = file ? PEM_read_PrivateKey(file, NULL, NULL, NULL) : NULL;
+	if (file)
+		fclose(file);
+	if (!*ret)
+		*ret = EVP_EC_gen("P-256");
+	return *ret ? NULL : sut_err(SUT_E_OS, "make a key for this device");
+}
+
+static struct sut_err *make_request(const char *folder, const char *hostname, char **key_ret,
+				    char **csr_ret)
+{
+	EVP_PKEY *key;
+	struct sut_err *err = load_key(folder, &key);
+
+	if (err)
+		return err;
 	X509_REQ *request = X509_REQ_new();
 	BIO *key_bio = BIO_new(BIO_s_mem()), *csr_bio = BIO_new(BIO_s_mem());
 	bool is_made =
-		key && request && key_bio && csr_bio &&
+		request && key_bio && csr_bio &&
 		X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(request), "CN", MBSTRING_UTF8,
 					   (const unsigned char *)hostname, -1, -1, 0) &&
 		X509_REQ_set_pubkey(request, key) && X509_REQ_sign(request, key, EVP_sha256()) &&
@@ -164,7 +185,7 @@ struct sut_err *sut_identity_begin(const char *folder, const struct sut_config *
 	if (!err)
 		err = write_text(folder, "ca.crt", ca, 0644);
 	if (!err)
-		err = make_request(hostname, &key, &csr);
+		err = make_request(folder, hostname, &key, &csr);
 	// The key first: a certificate without it would be worth nothing.
 	if (!err)
 		err = write_text(folder, "device.key", key, 0600);

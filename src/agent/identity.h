@@ -19,6 +19,8 @@
 struct sut_config;
 
 /** Prepare an enrolment: learn the hub's CA and check it against @p token, make the key.
+ *  A key that an earlier attempt left is taken: the hub knows by it that the answer was lost, and
+ *  names the same device again.
  *  @p body_ret: what is to be posted, owned by the caller. */
 sut_check struct sut_err *sut_identity_begin(const char *folder, const struct sut_config *config,
 					     const char *token, char **body_ret);

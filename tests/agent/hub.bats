@@ -29,6 +29,19 @@ teardown() {
 	[[ $(stored "SELECT release FROM devices") == 2026.11 ]]
 }
 
+@test "an agent that ended before it kept its certificate enrols again, as the same device" {
+	start_hub
+	hub_config
+	start_agent
+	until_story '.ring == "test"'
+	stop "$agent"
+	rm "$state/identity/device.crt" "$runtime/agent.json"
+	start_agent
+	wait_until 60 test -s "$state/identity/device.crt" || fail "$(<"$work/sutured.out")"
+	until_story '.ring == "test" and .facts.hub_seen != null'
+	[[ $(stored "SELECT count(*) FROM devices") == 1 ]]
+}
+
 @test "with the hub down the device goes on, and tells it all when it is back" {
 	start_victim
 	start_hub

@@ -122,6 +122,31 @@ teardown() {
 	[[ $status_code == 401 ]]
 }
 
+@test "a device whose enrolment was not answered asks again and is the same one" {
+	sign_in
+	as_user POST /api/v1/enrolment-tokens '{"uses":1,"label":"rack 1"}'
+	token=$(jq -r .token <<<"$body")
+	enrol_with one "$token"
+	first=$device
+	asked=$(jq -n --arg token "$token" --rawfile csr "$work/one.csr" '{$token, $csr, hostname: "one", attributes: {}}')
+	ask POST /api/v1/enroll "$asked"
+	[[ $status_code == 201 && $(jq -r .device <<<"$body") == "$first" ]]
+	jq -r .certificate <<<"$body" >"$work/one.crt"
+	as_device one POST /api/v1/device/report "$(report "$first" 1)"
+	[[ $status_code == 200 ]]
+	as_user GET /api/v1/devices
+	[[ $(jq .total <<<"$body") == 1 ]]
+	as_user GET /api/v1/enrolment-tokens
+	[[ $(jq '.items[0].used' <<<"$body") == 1 ]]
+	# With another key it is another device, and the token is used up.
+	enrol_with two "$token"
+	[[ $status_code == 401 ]]
+	# Removed, it stays removed.
+	as_user DELETE "/api/v1/devices/$first"
+	ask POST /api/v1/enroll "$asked"
+	[[ $status_code == 401 ]]
+}
+
 @test "a device enrols with a token, which is used up, and knows the hub by its end" {
 	sign_in
 	as_user POST /api/v1/enrolment-tokens '{"uses":1,"ring":"fast","label":"rack 1"}'

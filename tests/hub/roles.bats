@@ -71,18 +71,36 @@ token() {
 	[[ $status_code == 201 ]]
 }
 
-@test "of many devices that use the last use of a token at once, one enrols" {
-	token '{"uses":1}'
-	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x \
-		-keyout "$work/key" -out "$work/csr" 2>/dev/null
-	jq -n --arg token "$token" --rawfile csr "$work/csr" '{$token, $csr, hostname: "a"}' >"$work/request"
-	asking=()
-	for i in 1 2 3 4 5 6 7 8; do
+# Requests with the key of each number, all at the same time; the statuses are in answer-*.
+enrol_at_once() { # NUMBER...
+	local asking=() n i=0
+	for n; do
+		[[ -e $work/request-$n ]] || {
+			openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x \
+				-keyout "$work/key" -out "$work/csr" 2>/dev/null
+			jq -n --arg token "$token" --rawfile csr "$work/csr" '{$token, $csr, hostname: "a"}' >"$work/request-$n"
+		}
+	done
+	for n; do
+		i=$((i + 1))
 		curl -sS --max-time 100 --cacert "$data/ca.crt" -H 'Content-Type: application/json' \
-			--data-binary "@$work/request" -o /dev/null -w '%{http_code}\n' "$url/api/v1/enroll" \
+			--data-binary "@$work/request-$n" -o /dev/null -w '%{http_code}\n' "$url/api/v1/enroll" \
 			>"$work/answer-$i" 3>&- &
 		asking+=($!)
 	done
 	wait "${asking[@]}"
+}
+
+@test "of many devices that use the last use of a token at once, one enrols" {
+	token '{"uses":1}'
+	enrol_at_once 1 2 3 4 5 6 7 8
 	[[ $(sort "$work"/answer-* | uniq -c | tr -s ' \n' ' ') == " 1 201 7 401 " ]]
+}
+
+@test "one device that asks many times at once is one device" {
+	token '{"uses":1}'
+	enrol_at_once 1 1 1 1 1 1 1 1
+	[[ $(sort "$work"/answer-* | uniq -c | tr -s ' \n' ' ') == " 8 201 " ]]
+	as_user GET /api/v1/devices
+	[[ $(jq .total <<<"$body") == 1 ]]
 }

@@ -432,13 +432,12 @@ static bool is_strong(EVP_PKEY *key)
 	return strcmp(group, "prime256v1") == 0 || strcmp(group, "secp384r1") == 0;
 }
 
-struct sut_err *sut_ca_sign_device(const struct sut_ca *ca, const char *csr, const char *device,
-				   int64_t now, char **pem_ret, int64_t *expires_ret)
+// The request, whose key is proved to be its sender's and is a good one.
+static struct sut_err *read_request(const char *csr, X509_REQ **ret)
 {
 	_cleanup_(BIO_free_allp) BIO *bio = BIO_new_mem_buf(csr, -1);
 	_cleanup_(X509_REQ_freep) X509_REQ *request =
 		bio ? PEM_read_bio_X509_REQ(bio, NULL, NULL, NULL) : NULL;
-	_cleanup_(X509_freep) X509 *certificate = NULL;
 
 	if (!request)
 		return make_error(SUT_E_FORMAT, "not a certificate request in PEM");
@@ -447,14 +446,51 @@ struct sut_err *sut_ca_sign_device(const struct sut_ca *ca, const char *csr, con
 		return make_error(SUT_E_FORMAT, "the request is not signed by its own key");
 	if (!is_strong(key))
 		return sut_err(SUT_E_FORMAT, "the key must be on P-256, P-384 or Ed25519");
+	*ret = steal(request);
+	return NULL;
+}
+
+struct sut_err *sut_ca_read_request(const char *csr, char *digest_ret)
+{
+	_cleanup_(X509_REQ_freep) X509_REQ *request = NULL;
+	_cleanup_free_ uint8_t *der = NULL;
+	struct sut_sha256 digest;
+	struct sut_err *err = read_request(csr, &request);
+
+	if (err)
+		return err;
+	int size = i2d_PUBKEY(X509_REQ_get0_pubkey(request), &der);
+	if (size < 0)
+		return make_error(SUT_E_OS, "write a public key");
+	err = sut_sha256((struct sut_view){ der, size }, &digest);
+	if (!err)
+		sut_hex((struct sut_view){ digest.bytes, sizeof(digest.bytes) }, digest_ret);
+	return err;
+}
+
+int64_t sut_ca_device_end(int64_t now)
+{
+	return now + (int64_t)SUT_CA_DEVICE_DAYS * DAY;
+}
+
+struct sut_err *sut_ca_sign_device(const struct sut_ca *ca, const char *csr, const char *device,
+				   int64_t now, char **pem_ret, int64_t *expires_ret)
+{
+	_cleanup_(X509_REQ_freep) X509_REQ *request = NULL;
+	_cleanup_(X509_freep) X509 *certificate = NULL;
+	struct sut_err *err = read_request(csr, &request);
+
+	if (err)
+		return err;
 	struct wish wish = {
 		.subject = device,
 		.usage = "critical,digitalSignature",
 		.extended_usage = "critical,clientAuth",
 		.from = now - DAY,
-		.to = now + (int64_t)SUT_CA_DEVICE_DAYS * DAY,
+		.to = sut_ca_device_end(now),
 	};
-	struct sut_err *err = make_certificate(&wish, key, ca->certificate, ca->key, &certificate);
+	err = make_certificate(&wish, X509_REQ_get0_pubkey(request), ca->certificate, ca->key,
+			       &certificate);
 	if (!err)
 		err = write_certificate(certificate, pem_ret);
 	if (!err)

@@ -52,6 +52,13 @@ sut_check struct sut_err *sut_ca_renew_server(struct sut_ca *ca, const char *con
  *  then it must be a valid one of a device of ours. Freed with SSL_CTX_free(). */
 sut_check struct sut_err *sut_ca_make_tls(const struct sut_ca *ca, SSL_CTX **ret);
 
+/** Check the request @p csr (PEM) as sut_ca_sign_device() does. @p digest_ret (SUT_DIGEST_SIZE
+ *  bytes) is the SHA-256 of its public key's DER form (RFC 5280 SubjectPublicKeyInfo) in hex. */
+sut_check struct sut_err *sut_ca_read_request(const char *csr, char *digest_ret);
+
+/** When a device's certificate ends that is signed at @p now; in seconds. */
+int64_t sut_ca_device_end(int64_t now);
+
 /** Sign the request @p csr (PEM) as the device @p device; nothing of what the request
  *  says but its key is taken over. @p pem_ret is the caller's; times in seconds.
  *  SUT_E_FORMAT: it is no request, or its key is too weak. */

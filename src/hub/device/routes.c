@@ -22,7 +22,9 @@
 struct enrolling {
 	const struct sut_request *request;
 	struct sut_enrolment enrolment;
-	char digest[SUT_DIGEST_SIZE]; /**< Of the token's secret. */
+	char digest[SUT_DIGEST_SIZE];     /**< Of the token's secret. */
+	char key_digest[SUT_DIGEST_SIZE]; /**< Of the device's key. */
+	char id[SUT_ID_SIZE];
 	struct sut_token token;
 	bool is_token_good;
 };
@@ -57,18 +59,27 @@ static struct sut_err *refuse_token(struct sut_reply *reply)
 				 "another one at the hub.");
 }
 
+// Who asks again with the same key and token never got the answer, and is whom it named: so the
+// end of either of us in between costs neither the token's use nor makes a second device.
 static struct sut_err *write_enrolment(struct sut_tx *tx, void *context)
 {
 	struct enrolling *enrolling = context;
 	struct sut_enrolment *enrolment = &enrolling->enrolment;
 	int64_t now = enrolling->request->now;
+	bool is_again;
 	char actor[128];
-	struct sut_err *err = sut_enrolment_token_use(tx, enrolling->digest, now, &enrolling->token,
-						      &enrolling->is_token_good);
+	struct sut_err *err = sut_device_find_enrolled(tx, enrolling->digest, enrolling->key_digest,
+						       enrolling->id, &is_again);
 
+	if (!err && is_again)
+		return sut_device_set_certificate(tx, enrolling->id, enrolment->cert_expires);
+	if (!err)
+		err = sut_enrolment_token_use(tx, enrolling->digest, now, &enrolling->token,
+					      &enrolling->is_token_good);
 	if (err || !enrolling->is_token_good)
 		return err;
 	enrolment->ring = enrolling->token.ring[0] ? enrolling->token.ring : NULL;
+	enrolment->token = enrolling->token.id;
 	snprintf(actor, sizeof(actor), "enrolment-token:%.100s", enrolling->token.id);
 	json_t *detail = json_pack("{s:s}", "hostname", enrolment->hostname);
 	err = sut_device_add(tx, enrolment, now);
@@ -83,27 +94,28 @@ static struct sut_err *finish_enrolment(struct sut_hub *hub, struct enrolling *e
 {
 	const struct sut_request *request = enrolling->request;
 	_cleanup_free_ char *certificate = NULL;
-	char id[SUT_ID_SIZE];
-	int64_t expires;
-	struct sut_err *err = sut_id_make(id);
+	int64_t now = request->now / 1000000, expires;
+	struct sut_err *err = sut_ca_read_request(csr, enrolling->key_digest);
 
-	if (!err)
-		err = sut_ca_sign_device(hub->ca, csr, id, request->now / 1000000, &certificate,
-					 &expires);
 	if (err)
 		return err->code == SUT_E_FORMAT ? sut_reply_invalid(reply, err) : err;
-	enrolling->enrolment.id = id;
-	enrolling->enrolment.cert_expires = expires * 1000000;
-	err = sut_store_write(hub->store, write_enrolment, enrolling);
+	enrolling->enrolment.id = enrolling->id;
+	enrolling->enrolment.key_digest = enrolling->key_digest;
+	enrolling->enrolment.cert_expires = sut_ca_device_end(now) * 1000000;
+	err = sut_id_make(enrolling->id);
+	if (!err)
+		err = sut_store_write(hub->store, write_enrolment, enrolling);
+	if (!err && !enrolling->is_token_good)
+		return refuse_token(reply);
+	if (!err)
+		err = sut_ca_sign_device(hub->ca, csr, enrolling->id, now, &certificate, &expires);
 	if (err)
 		return err;
-	if (!enrolling->is_token_good)
-		return refuse_token(reply);
-	sut_bus_publish(hub->bus, "device", id);
+	sut_bus_publish(hub->bus, "device", enrolling->id);
 	sut_bus_publish(hub->bus, "overview", "");
 	return sut_reply_json(reply, 201,
-			      json_pack("{s:s, s:s, s:s}", "device", id, "certificate", certificate,
-					"ca", sut_ca_pem(hub->ca)));
+			      json_pack("{s:s, s:s, s:s}", "device", enrolling->id, "certificate",
+					certificate, "ca", sut_ca_pem(hub->ca)));
 }
 
 static struct sut_err *enrol(struct sut_hub *hub, const struct sut_request *request,

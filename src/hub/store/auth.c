@@ -276,7 +276,7 @@ struct sut_err *sut_enrolment_token_check(struct sut_tx *tx, const char *digest,
 	struct sut_err *err = sut_sql_int(tx, &n,
 					  "SELECT COUNT(*) FROM enrolment_tokens"
 					  " WHERE tenant = " SUT_TENANT
-					  " AND digest = $1 AND expires > $2 AND used < uses",
+					  " AND digest = $1 AND expires > $2",
 					  "si", digest, now);
 
 	if (!err)

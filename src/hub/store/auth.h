@@ -74,7 +74,7 @@ sut_check struct sut_err *sut_api_token_list(struct sut_tx *tx, const char *afte
 sut_check struct sut_err *sut_enrolment_token_add(struct sut_tx *tx, const struct sut_token *token,
 						  const char *digest, const char *actor,
 						  int64_t now);
-/** Whether sut_enrolment_token_use() would find the token good. */
+/** Whether there is a token with @p digest that has not expired at @p now, used up or not. */
 sut_check struct sut_err *sut_enrolment_token_check(struct sut_tx *tx, const char *digest,
 						    int64_t now, bool *ret);
 /** Use the token with @p digest once; @p has_ret is false when there is none that is good at

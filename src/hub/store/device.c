@@ -10,10 +10,12 @@ struct sut_err *sut_device_add(struct sut_tx *tx, const struct sut_enrolment *en
 	return sut_sql_exec(
 		tx,
 		"INSERT INTO devices (tenant, id, hostname, enrolled, revoked, cert_expires,"
-		" assigned_ring, change, attributes_json, report_seq, n_protected, n_exposed,"
-		" n_in_progress) VALUES (" SUT_TENANT ", $1, $2, $3, 0, $4, $5, 0, $6, 0, 0, 0, 0)",
-		"ssiiss", enrolment->id, enrolment->hostname, now, enrolment->cert_expires,
-		enrolment->ring, enrolment->attributes_json);
+		" assigned_ring, change, attributes_json, key_digest, enrolled_by, report_seq,"
+		" n_protected, n_exposed, n_in_progress)"
+		" VALUES (" SUT_TENANT ", $1, $2, $3, 0, $4, $5, 0, $6, $7, $8, 0, 0, 0, 0)",
+		"ssiissss", enrolment->id, enrolment->hostname, now, enrolment->cert_expires,
+		enrolment->ring, enrolment->attributes_json, enrolment->key_digest,
+		enrolment->token);
 }
 
 static void copy_column(struct sut_rows *rows, int column, char *to, size_t size)
@@ -21,6 +23,25 @@ static void copy_column(struct sut_rows *rows, int column, char *to, size_t size
 	const char *text = sut_rows_text(rows, column);
 
 	snprintf(to, size, "%s", text ? text : "");
+}
+
+struct sut_err *sut_device_find_enrolled(struct sut_tx *tx, const char *token,
+					 const char *key_digest, char *ret, bool *has_ret)
+{
+	_cleanup_(sut_rows_closep) struct sut_rows *rows = NULL;
+	struct sut_err *err = sut_sql_query(
+		tx, &rows,
+		"SELECT devices.id FROM devices, enrolment_tokens"
+		" WHERE devices.tenant = " SUT_TENANT " AND key_digest = $1 AND revoked = 0"
+		" AND enrolment_tokens.tenant = devices.tenant"
+		" AND enrolment_tokens.id = enrolled_by AND enrolment_tokens.digest = $2",
+		"ss", key_digest, token);
+
+	if (!err)
+		err = sut_rows_next(rows, has_ret);
+	if (!err && *has_ret)
+		copy_column(rows, 0, ret, SUT_ID_SIZE);
+	return err;
 }
 
 struct sut_err *sut_device_find(struct sut_tx *tx, const char *id, struct sut_device *ret,

@@ -65,12 +65,18 @@ struct sut_device {
 /** A device that enrols. Borrows its texts. */
 struct sut_enrolment {
 	const char *id, *hostname, *attributes_json;
-	const char *ring; /**< Or NULL. */
+	const char *ring;               /**< Or NULL. */
+	const char *key_digest, *token; /**< Of its public key; the token's id. */
 	int64_t cert_expires;
 };
 
 sut_check struct sut_err *sut_device_add(struct sut_tx *tx, const struct sut_enrolment *enrolment,
 					 int64_t now);
+/** Find who enrolled by the token with the digest @p token and the key with @p key_digest, and
+ *  was not removed: its id into @p ret (SUT_ID_SIZE bytes). */
+sut_check struct sut_err *sut_device_find_enrolled(struct sut_tx *tx, const char *token,
+						   const char *key_digest, char *ret,
+						   bool *has_ret);
 /** Find the device @p id; @p has_ret is false when there is none. */
 sut_check struct sut_err *sut_device_find(struct sut_tx *tx, const char *id, struct sut_device *ret,
 					  bool *has_ret);

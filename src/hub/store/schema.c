@@ -89,9 +89,16 @@ static const char rollouts[] =
 	"CREATE INDEX devices_by_status ON devices"
 	" (tenant, revoked, ring, status, n_protected, n_exposed, n_in_progress);";
 
+// By what a device enrolled: its key (SHA-256 of SubjectPublicKeyInfo) and the token's id.
+static const char enrolments[] =
+	"ALTER TABLE devices ADD COLUMN key_digest TEXT;"
+	"ALTER TABLE devices ADD COLUMN enrolled_by TEXT;"
+	"CREATE INDEX devices_by_key ON devices (tenant, key_digest);";
+
 const char *const sut_schema_steps[] = {
 	people,
 	devices,
 	rollouts,
+	enrolments,
 };
 const size_t sut_schema_n_steps = sizeof(sut_schema_steps) / sizeof(sut_schema_steps[0]);
