@@ -74,8 +74,8 @@ prepares() {
 @test "PostgreSQL takes every table and every statement of the hub" {
 	postgresql_unpack
 	postgresql_start
-	# By name they come in an order that works: what is altered is made before.
-	statements 'CREATE TABLE' | sed 's/;*$/;/' >"$work/schema.sql"
+	# By name they come in an order that works; what is altered is made before.
+	{ statements 'CREATE TABLE' && statements 'ALTER TABLE'; } | sed 's/;*$/;/' >"$work/schema.sql"
 	ask '' -f "$work/schema.sql"
 
 	statements SELECT INSERT UPDATE DELETE | prepares >"$work/statements.sql"
