@@ -66,7 +66,7 @@ struct sut_standing *sut_look_standing(const struct sut_look *look, const char *
 
 static bool is_active(const struct sut_standing *s)
 {
-	return s->is_taken && !s->held && !s->waits;
+	return s->is_taken && !s->held && (!s->waits || s->is_kept);
 }
 
 struct sut_standing *sut_look_active(const struct sut_look *look, const char *name)
@@ -157,20 +157,57 @@ static struct sut_err *read_patch(const struct sut_look *look, struct sut_standi
 	return err ? sut_err_wrap(err, "%s", s->hotpatch->name) : NULL;
 }
 
+// The one that stands for the build and that this device may still have, or NULL.
+static const struct sut_release_hotpatch *find_stood(const struct sut_look *look,
+						     const json_t *before, const char *build_id,
+						     const struct sut_release **release_ret)
+{
+	const struct sut_want *want = &look->want;
+
+	for (size_t i = 0; i < want->n_allowed; i++)
+		for (size_t j = 0; j < want->allowed[i]->n_hotpatches; j++) {
+			const struct sut_release_hotpatch *h = &want->allowed[i]->hotpatches[j];
+			if (strcmp(h->old_build_id, build_id) != 0 ||
+			    !has_stood(before, h->sha256) ||
+			    sut_catalogue_revoked_hotpatch(want->catalogue, h->name))
+				continue;
+			*release_ret = want->allowed[i];
+			return h;
+		}
+	return NULL;
+}
+
+// A device that is held, or paused, stays as it is: what is new waits, what stands is kept.
+static void keep(const struct sut_look *look, const json_t *before, struct sut_standing *s)
+{
+	const json_t *device = look->act->device->json;
+	const char *hold = json_string_value(json_object_get(device, "hub_hold"));
+	bool is_paused = json_is_true(json_object_get(device, "paused"));
+
+	if ((!hold && !is_paused) || has_stood(before, s->hotpatch->sha256))
+		return;
+	s->waits = hold ? hold : "rollouts are paused for this device";
+	s->is_on_hold = hold;
+	const struct sut_release *release;
+	const struct sut_release_hotpatch *stood =
+		find_stood(look, before, s->hotpatch->old_build_id, &release);
+	if (!stood)
+		return;
+	s->hotpatch = stood;
+	s->release = release;
+	s->is_kept = true;
+}
+
 // A hotpatch is held here as a file: one that was built anew gets its chance.
 static struct sut_err *fill_standing(struct sut_look *look, const json_t *before,
 				     struct sut_standing *s)
 {
-	const json_t *device = look->act->device->json;
-	const json_t *held = json_object_get(json_object_get(device, "held"), s->hotpatch->name);
-	const char *hold = json_string_value(json_object_get(device, "hub_hold"));
-	bool is_paused = json_is_true(json_object_get(device, "paused"));
-
+	keep(look, before, s);
+	const json_t *list = json_object_get(look->act->device->json, "held");
+	const json_t *held = json_object_get(list, s->hotpatch->name);
 	if (held && strcmp(sut_state_text(held, "sha256"), s->hotpatch->sha256) == 0)
 		s->held = held;
-	if ((hold || is_paused) && !has_stood(before, s->hotpatch->sha256))
-		s->waits = hold ? hold : "rollouts are paused for this device";
-	if (s->held || s->waits)
+	if (s->held || (s->waits && !s->is_kept))
 		return NULL;
 	struct sut_err *err = sut_known_take(look->act->config, s->hotpatch, &s->is_taken);
 	if (!err && !s->is_taken)

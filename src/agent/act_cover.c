@@ -105,9 +105,12 @@ static void tell_wanted(const struct sut_look *look, const struct place *place,
 		told->trace && strcmp(sut_state_text(told->trace, "name"), s->hotpatch->name) == 0;
 
 	told->release = s->release;
-	if (s->held || (s->waits && !is_right)) {
+	if (s->held) {
 		told->reason = SUT_REASON_HELD_HERE;
-		told->detail = s->held ? sut_state_text(s->held, "detail") : s->waits;
+		told->detail = sut_state_text(s->held, "detail");
+	} else if (s->waits && (s->is_kept || !is_right)) {
+		told->reason = s->is_on_hold ? SUT_REASON_ON_HOLD : SUT_REASON_ROLLOUT_PAUSED;
+		told->detail = s->waits;
 	} else if (!s->is_taken && !s->waits) {
 		told->reason = SUT_REASON_NOT_FETCHED;
 	} else if (is_right && strcmp(sut_state_text(proof, "outcome"), "verified") == 0) {
@@ -346,6 +349,7 @@ static json_t *describe_hotpatches(const struct sut_look *look)
 				  "release", s->release->name, "package", s->hotpatch->package,
 				  "path", s->hotpatch->path, "advisories", advisories, "state",
 				  s->held       ? "held"
+				  : s->is_kept  ? "active"
 				  : s->waits    ? "waits"
 				  : s->is_taken ? "active"
 						: "not-fetched"));

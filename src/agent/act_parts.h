@@ -24,7 +24,10 @@ struct sut_standing {
 	struct sut_patch patch;                      /**< Owned; empty when not taken yet. */
 	bool is_taken;
 	const json_t *held; /**< Why it is held here; NULL: it is not. Borrowed. */
-	const char *waits;  /**< Why a hold of the hub keeps it out; NULL. Borrowed. */
+	const char *waits;  /**< Why the hub keeps what is wanted out; NULL. Borrowed. */
+	bool is_on_hold;    /**< It waits because a person holds this device. */
+	/** It waits, and the fields above tell of an earlier one, which stands and stays. */
+	bool is_kept;
 };
 
 /** A look. Owns everything but the task. */

@@ -40,6 +40,10 @@ static const struct {
 				   "process crashed after it.",
 				   "Look at the device's history; let the hold go when the cause "
 				   "is known." },
+	[SUT_REASON_ON_HOLD] = { "on-hold", SUT_PROCESS_EXPOSED,
+				 "Somebody holds this device as it is, so the release waits.",
+				 "Let the hold go: on the device's page, or with 'suture hub "
+				 "unhold'." },
 	[SUT_REASON_BUSY] = { "busy", SUT_PROCESS_IN_PROGRESS,
 			      "Each time some thread was inside of the code to be replaced.",
 			      "It is tried again by itself; a restart of the unit in the "

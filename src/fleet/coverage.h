@@ -17,6 +17,7 @@ enum sut_coverage {
 	SUT_REASON_RECALLED,
 	SUT_REASON_ROLLED_BACK,
 	SUT_REASON_HELD_HERE,   /**< Taken out here: a health probe failed, or a crash. */
+	SUT_REASON_ON_HOLD,     /**< A person holds the device, so the release waits. */
 	SUT_REASON_BUSY,        /**< Some thread is always in the old code. */
 	SUT_REASON_REFUSED,     /**< The engine does not patch this process. */
 	SUT_REASON_UNSUPPORTED, /**< It cannot patch processes of this kind. */

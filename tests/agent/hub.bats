@@ -42,6 +42,36 @@ teardown() {
 	[[ $(stored "SELECT count(*) FROM devices") == 1 ]]
 }
 
+@test "a device that somebody holds keeps what it has, and takes nothing new until it is let go" {
+	start_victim
+	start_hub
+	hub_config
+	release 2026.11 good
+	rollout 2026.11 completed done
+	start_agent
+	until_answer new
+	until_hub devices '.total == 1'
+	device=$(in_hub GET devices | jq -r '.items[0].id')
+	in_hub PATCH "devices/$device" '{"hold":{"reason":"not before Monday"}}' >"$work/held"
+	is_on_hold() { grep -q 'not before Monday' "$state/trust/device.json"; }
+	wait_until 60 is_on_hold
+	release 2026.12 better
+	rollout 2026.12 completed done
+	until_story '.processes[0].reason == "on-hold" and .processes[0].detail == "not before Monday"'
+	[[ $(story '.processes[0].hotpatch') == "$(shown good .name)" ]]
+	[[ $(answer) == new ]]
+	# What starts now is as the others are.
+	first=$port
+	start_victim late
+	until_answer new
+	until_answer new "$first"
+	[[ ! $(stored "SELECT 1 FROM device_events WHERE type = 'reverted'") ]]
+	in_hub PATCH "devices/$device" '{"hold":null}' >"$work/held"
+	until_answer newer
+	until_answer newer "$first"
+	until_story '.release == "2026.12" and .coverage.protected == 2'
+}
+
 @test "with the hub down the device goes on, and tells it all when it is back" {
 	start_victim
 	start_hub
