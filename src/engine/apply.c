@@ -331,7 +331,7 @@ static struct sut_err *register_all(struct work *work)
 
 // The states say beforehand what may be there, so that whoever finds the target
 // after we died knows.
-static struct sut_err *switch_over(struct work *work, struct sut_switch *s, uint64_t deadline)
+static struct sut_err *switch_over(struct work *work, struct sut_switch *s)
 {
 	struct sut_switch_story story;
 	struct sut_err *err = set_states(work, SUT_TRACE_APPLYING, SUT_TRACE_REVERTING);
@@ -339,7 +339,7 @@ static struct sut_err *switch_over(struct work *work, struct sut_switch *s, uint
 	if (!err)
 		err = register_all(work);
 	if (!err)
-		err = sut_target_switch(&work->target, s, deadline, &story);
+		err = sut_target_switch(&work->target, s, work->apply->timeout, &story);
 	if (err)
 		return err;
 	return sut_target_tell(&work->target, &story, &work->row);
@@ -366,7 +366,7 @@ static void back_out(struct work *work)
 	sut_err_free(err);
 }
 
-static struct sut_err *apply_plans(struct work *work, uint64_t deadline)
+static struct sut_err *apply_plans(struct work *work)
 {
 	_cleanup_(sut_switch_deinit) struct sut_switch s = { 0 };
 	// Some kernels let only a tracer write through protection.
@@ -383,7 +383,7 @@ static struct sut_err *apply_plans(struct work *work, uint64_t deadline)
 		return set_states(work, SUT_TRACE_APPLIED, SUT_TRACE_REVERTED);
 	}
 	if (!err)
-		err = switch_over(work, &s, deadline);
+		err = switch_over(work, &s);
 	if (!err)
 		return set_states(work, SUT_TRACE_APPLIED, SUT_TRACE_REVERTED);
 	if (err->code != SUT_E_GONE)
@@ -420,7 +420,7 @@ static bool leaves_old_code(const struct work *work)
 	return ret;
 }
 
-static struct sut_err *apply_target(struct work *work, uint64_t deadline)
+static struct sut_err *apply_target(struct work *work)
 {
 	bool is_applied = false;
 	struct sut_err *err = plan_all(work);
@@ -438,7 +438,7 @@ static struct sut_err *apply_target(struct work *work, uint64_t deadline)
 		return NULL;
 	}
 	work->row.outcome = SUT_OUTCOME_PATCHED;
-	err = apply_plans(work, deadline);
+	err = apply_plans(work);
 	work->row.place = work->target.place_time;
 	if (!err && leaves_old_code(work))
 		work->row.reason = strdup(SUT_ROW_ENTRY_ONLY);
@@ -495,7 +495,7 @@ static json_t *apply_process(pid_t pid, const pid_t *tids, size_t n, const struc
 		work.row.name = strdup(work.target.now.process.comm);
 		err = adopt(&work.target.tracer, tids, n);
 		if (!err)
-			err = apply_target(&work, deadline);
+			err = apply_target(&work);
 		sut_target_settle(&work.target);
 	}
 	if (err && apply->is_found && has_moved_on(&work, pid, is_open))

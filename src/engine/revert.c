@@ -80,20 +80,20 @@ static struct sut_err *set_all(struct work *work, enum sut_trace_state state)
 	return each(work, may_be_active, set_one, &state);
 }
 
-static struct sut_err *switch_back(struct work *work, struct sut_switch *s, uint64_t deadline)
+static struct sut_err *switch_back(struct work *work, struct sut_switch *s)
 {
 	struct sut_switch_story story;
 	struct sut_err *err = set_all(work, SUT_TRACE_REVERTING);
 
 	if (!err)
-		err = sut_target_switch(&work->target, s, deadline, &story);
+		err = sut_target_switch(&work->target, s, work->revert->timeout, &story);
 	if (err)
 		return err;
 	err = set_all(work, story.is_done ? SUT_TRACE_REVERTED : SUT_TRACE_APPLIED);
 	return err ? err : sut_target_tell(&work->target, &story, &work->row);
 }
 
-static struct sut_err *revert_active(struct work *work, uint64_t deadline)
+static struct sut_err *revert_active(struct work *work)
 {
 	_cleanup_(sut_switch_deinit) struct sut_switch s = { 0 };
 	// Some kernels let only a tracer write through protection.
@@ -106,10 +106,10 @@ static struct sut_err *revert_active(struct work *work, uint64_t deadline)
 	// Half applied, and not one redirect stands: only the state is wrong.
 	if (s.n_changes == 0)
 		return set_all(work, SUT_TRACE_REVERTED);
-	return switch_back(work, &s, deadline);
+	return switch_back(work, &s);
 }
 
-static struct sut_err *revert_target(struct work *work, uint64_t deadline)
+static struct sut_err *revert_target(struct work *work)
 {
 	size_t n_active = 0, n_leftover = 0;
 	struct sut_err *err = each(work, may_be_active, count_one, &n_active);
@@ -126,7 +126,7 @@ static struct sut_err *revert_target(struct work *work, uint64_t deadline)
 		return NULL;
 	err = sut_target_clear(&work->target);
 	if (!err && n_active)
-		err = revert_active(work, deadline);
+		err = revert_active(work);
 	work->row.place = work->target.place_time;
 	return err;
 }
@@ -144,7 +144,7 @@ json_t *sut_revert_work(pid_t pid, void *context)
 		work.row.hotpatches = sut_select_join(&work.revert->select, &work.target.traces);
 		err = sut_select_check(&work.revert->select, &work.target.traces);
 		if (!err)
-			err = revert_target(&work, deadline);
+			err = revert_target(&work);
 		sut_target_settle(&work.target);
 	}
 	if (err && work.revert->select.is_found &&

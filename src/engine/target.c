@@ -282,14 +282,23 @@ static uint64_t next_wait(uint64_t wait)
 	return wait < 100 * millisecond ? wait * 2 : wait;
 }
 
-struct sut_err *sut_target_switch(struct sut_target *t, struct sut_switch *s, uint64_t deadline,
+// Until when to try. However long it took to get ready, on a machine that has much else to
+// do, half of the time is for trying.
+static uint64_t switch_deadline(const struct sut_target *t, uint64_t timeout)
+{
+	uint64_t least = sut_now() + timeout / 2;
+
+	return least > t->deadline ? least : t->deadline;
+}
+
+struct sut_err *sut_target_switch(struct sut_target *t, struct sut_switch *s, uint64_t timeout,
 				  struct sut_switch_story *ret)
 {
 	struct sut_switch_story story = { 0 };
 	struct sut_err *err = sut_switch_prepare(s, &t->now.process);
 	_cleanup_(sut_unwinder_freep) struct sut_unwinder *unwinder = NULL;
 	_cleanup_(sut_quiet_room_freep) struct sut_quiet_room *room = NULL;
-	uint64_t wait = millisecond;
+	uint64_t wait = millisecond, deadline = switch_deadline(t, timeout);
 
 	if (!err)
 		err = sut_quiet_room_new(&room);

@@ -52,9 +52,10 @@ sut_check struct sut_err *sut_target_borrow(struct sut_target *target, sut_borro
  *  it had written them whole. Nobody else works on the target. */
 sut_check struct sut_err *sut_target_clear(struct sut_target *target);
 
-/** Try @p s until it is done or @p deadline has passed, with growing waits. */
+/** Try @p s with growing waits until it is done or the target's time is over, and for half
+ *  of @p timeout (ns) at least. */
 sut_check struct sut_err *sut_target_switch(struct sut_target *target, struct sut_switch *s,
-					    uint64_t deadline, struct sut_switch_story *ret);
+					    uint64_t timeout, struct sut_switch_story *ret);
 
 /** Tell of @p story in @p row. A story that is not done becomes an SUT_E_BUSY error
  *  that says who is in the way. */

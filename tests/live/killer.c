@@ -10,7 +10,8 @@
  *
  * With $VICTIM set, process $VICTIM is killed then instead, and the command runs on. With
  * $WHOM, only one process of the command is: "worker", the one that was about to make
- * the call, or "parent", the one that was started first.
+ * the call, or "parent", the one that was started first. With $PAUSE nobody is killed:
+ * whoever was about to make the call stands still for $PAUSE seconds.
  */
 #include <errno.h>
 #include <signal.h>
@@ -70,13 +71,15 @@ static int kill_all(void)
 // Kill whom we are to kill; false when that was the whole command.
 static int kill_one(pid_t caller, pid_t first)
 {
-	const char *victim = getenv("VICTIM"), *whom = getenv("WHOM");
+	const char *victim = getenv("VICTIM"), *whom = getenv("WHOM"), *pause = getenv("PAUSE");
 
-	if (victim)
+	if (pause)
+		sleep(atoi(pause));
+	else if (victim)
 		kill(atoi(victim), SIGKILL);
 	else if (whom)
 		kill(strcmp(whom, "parent") == 0 ? first : caller, SIGKILL);
-	return victim || whom;
+	return victim || whom || pause;
 }
 
 static pid_t start(char **argv)

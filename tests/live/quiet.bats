@@ -35,6 +35,17 @@ busy_until_released() {
 	stop_victim
 }
 
+@test "however long a tool took to get ready, it tries more than once" {
+	start_victim live-frames callee
+	# It stands still before its first change, for all of its time.
+	result=$(PAUSE=2 "$built/live-killer" 1 "$suture" apply --pid "$pid" --timeout 2 --json "$hotpatch")
+	[[ $result == *"ended 5 "* ]]
+	result=${result%ended*}
+	[[ $(row outcome <<<"$result") == busy ]]
+	[[ $(row tries <<<"$result") -gt 2 ]]
+	stop_victim
+}
+
 # In mode $1 apply must succeed at once.
 never_busy() {
 	start_victim live-frames "$1"
