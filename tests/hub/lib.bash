@@ -3,6 +3,9 @@
 
 bats_require_minimum_version 1.5.0
 
+# shellcheck source=tests/lib/jq.bash
+source "$BATS_TEST_DIRNAME/../lib/jq.bash"
+
 top=$BATS_TEST_DIRNAME/../..
 build=${SUTURE:-$top/build/suture}
 build=${build%/*}

@@ -10,6 +10,9 @@
 # goes through `start`, which writes its pid down: `work_end` ends exactly
 # those, with their descendants, also after a failure.
 
+# shellcheck source=tests/lib/jq.bash
+source "${BASH_SOURCE[0]%/*}/jq.bash"
+
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck disable=SC2034 # for those who source this
 suture=${SUTURE:-$top/build/suture}
