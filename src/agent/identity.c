@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/identity.h"
 
-#include <curl/curl.h>
 #include <openssl/ec.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -14,9 +13,7 @@
 #include "agent/files.h"
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "base/hash.h"
-
-enum { DIGEST_SIZE = 2 * SUT_SHA256_SIZE + 1 };
+#include "tuf/pinned.h"
 
 // The part of the token that names the hub's CA.
 static struct sut_err *digest_of_token(const char *token, const char **ret)
@@ -24,71 +21,12 @@ static struct sut_err *digest_of_token(const char *token, const char **ret)
 	const char *digest = strrchr(token, '.');
 
 	if (strncmp(token, "suture1.", 8) != 0 || !digest ||
-	    strlen(digest + 1) != DIGEST_SIZE - 1 ||
-	    strspn(digest + 1, "0123456789abcdef") != DIGEST_SIZE - 1)
+	    strlen(digest + 1) != SUT_PINNED_SIZE - 1 ||
+	    strspn(digest + 1, "0123456789abcdef") != SUT_PINNED_SIZE - 1)
 		return sut_err(SUT_E_USAGE, "the enrolment token is not one of a hub's "
 					    "(\"suture1.SECRET.DIGEST\"): copy it whole");
 	*ret = digest + 1;
 	return NULL;
-}
-
-// Is @pem a certificate with that digest of its DER?
-static bool is_certificate(const char *pem, const char *wanted)
-{
-	BIO *bio = BIO_new_mem_buf(pem, -1);
-	X509 *x509 = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
-	unsigned char bytes[EVP_MAX_MD_SIZE];
-	unsigned int size = 0;
-	char digest[DIGEST_SIZE] = "";
-
-	if (x509 && X509_digest(x509, EVP_sha256(), bytes, &size) == 1 && size == SUT_SHA256_SIZE)
-		sut_hex((struct sut_view){ bytes, size }, digest);
-	X509_free(x509);
-	BIO_free(bio);
-	return strcmp(digest, wanted) == 0;
-}
-
-static char *pick(const struct curl_certinfo *shown, const char *wanted)
-{
-	for (int i = 0; shown && i < shown->num_of_certs; i++)
-		for (struct curl_slist *line = shown->certinfo[i]; line; line = line->next)
-			if (strncmp(line->data, "Cert:", 5) == 0 &&
-			    is_certificate(line->data + 5, wanted))
-				return strdup(line->data + 5);
-	return NULL;
-}
-
-// Nothing is sent, and nothing believed that the digest does not prove.
-static struct sut_err *ask_hub(const char *url, const char *wanted, char **ret)
-{
-	char reason[CURL_ERROR_SIZE] = "";
-	struct curl_certinfo *shown = NULL;
-	CURL *curl = curl_easy_init();
-
-	if (!curl)
-		return sut_err_nomem();
-	curl_easy_setopt(curl, CURLOPT_URL, url);
-	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https");
-	curl_easy_setopt(curl, CURLOPT_CONNECT_ONLY, 1L);
-	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
-	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
-	curl_easy_setopt(curl, CURLOPT_CERTINFO, 1L);
-	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT, 20L);
-	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
-	CURLcode code = curl_easy_perform(curl);
-	curl_easy_getinfo(curl, CURLINFO_CERTINFO, &shown);
-	*ret = code == CURLE_OK ? pick(shown, wanted) : NULL;
-	curl_easy_cleanup(curl);
-	if (*ret)
-		return NULL;
-	if (code != CURLE_OK)
-		return sut_err(SUT_E_OS, "%s: %s", url,
-			       *reason ? reason : curl_easy_strerror(code));
-	return sut_err(SUT_E_DENIED,
-		       "%s: it shows no certificate that the token names: it is another hub, or "
-		       "somebody is in between",
-		       url);
 }
 
 static struct sut_err *find_ca(const struct sut_config *config, const char *wanted, char **ret)
@@ -96,14 +34,14 @@ static struct sut_err *find_ca(const struct sut_config *config, const char *want
 	_cleanup_(sut_file_deinit) struct sut_file file = { 0 };
 
 	if (!config->ca_file)
-		return ask_hub(config->hub, wanted, ret);
+		return sut_pinned_ask(config->hub, wanted, ret);
 	struct sut_err *err = sut_file_read(config->ca_file, &file);
 	if (err)
 		return err;
 	*ret = strndup((const char *)file.view.data, file.view.size);
 	if (!*ret)
 		return sut_err_nomem();
-	if (is_certificate(*ret, wanted))
+	if (sut_pinned_is(*ret, wanted))
 		return NULL;
 	free(*ret);
 	return sut_err(SUT_E_DENIED, "%s: it is not the CA that the token names", config->ca_file);
@@ -205,7 +143,7 @@ struct sut_err *sut_identity_take(const char *folder, const char *token, const j
 
 	if (err)
 		return err;
-	if (!is_certificate(sut_state_text(answer, "ca"), wanted) || !*certificate)
+	if (!sut_pinned_is(sut_state_text(answer, "ca"), wanted) || !*certificate)
 		return sut_err(SUT_E_DENIED,
 			       "the hub's answer is not of the CA that the token names");
 	return write_text(folder, "device.crt", certificate, 0644);

@@ -107,7 +107,7 @@ teardown() {
 	rm "$work/cookies"
 	start_hub
 	start_agent
-	wait_until 60 grep -q 'it shows no certificate that the token names' "$work/sutured.out"
+	wait_until 60 grep -q 'it shows no certificate with the fingerprint' "$work/sutured.out"
 	[[ $(stored "SELECT count(*) FROM devices") == 0 ]]
 	[[ ! -e $state/identity/device.crt ]]
 }
