@@ -29,24 +29,15 @@ struct request {
 
 static struct sut_err *read_request(int argc, char **argv, int64_t now, struct request *ret)
 {
-	static const struct option longs[] = {
-		{ "repository", required_argument, NULL, 'r' },
-		{ "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 },
+	const struct sut_ui_place places[] = {
+		{ "repository", &ret->repository, NULL },
+		{ "json", NULL, &ret->is_json },
+		{ 0 },
 	};
+	struct sut_err *err = sut_ui_options(argc, argv, places);
 
-	for (;;) {
-		int option;
-		struct sut_err *err = sut_ui_option(argc, argv, "", longs, &option);
-		if (err)
-			return err;
-		if (option == -1)
-			break;
-		if (option == 'r')
-			ret->repository = optarg;
-		else
-			ret->is_json = true;
-	}
+	if (err)
+		return err;
 	ret->year = sut_date_of(now).year;
 	if (argc - optind > 1)
 		return sut_err(SUT_E_USAGE, "takes one YEAR at most");

@@ -35,25 +35,15 @@ static struct sut_err *print_checks(const json_t *list)
 
 struct sut_err *sut_cmd_doctor(int argc, char **argv, enum sut_exit *status)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 },
-	};
 	bool works, is_json = false;
+	const struct sut_ui_place places[] = { { "json", NULL, &is_json }, { 0 } };
 	json_t *list;
-	int option;
+	struct sut_err *err = sut_ui_options(argc, argv, places);
 
-	for (;;) {
-		struct sut_err *err = sut_ui_option(argc, argv, "", options, &option);
-		if (err)
-			return err;
-		if (option < 0)
-			break;
-		is_json = true;
-	}
-	if (optind < argc)
-		return sut_err(SUT_E_USAGE, "doctor takes no arguments");
-	struct sut_err *err = sut_doctor(&list, &works);
+	if (!err && optind < argc)
+		err = sut_err(SUT_E_USAGE, "doctor takes no arguments");
+	if (!err)
+		err = sut_doctor(&list, &works);
 	if (err)
 		return err;
 	*status = works ? SUT_EXIT_OK : SUT_EXIT_SOME_NOT;

@@ -93,34 +93,21 @@ static void fetch_deinit(struct fetch *f)
 
 static struct sut_err *read_request(int argc, char **argv, struct request *ret)
 {
-	static const struct option longs[] = {
-		{ "repository", required_argument, NULL, 'u' },
-		{ "root", required_argument, NULL, 'r' },
-		{ "store", required_argument, NULL, 's' },
-		{ "ring", required_argument, NULL, 'n' },
-		{ "release", required_argument, NULL, 'R' },
-		{ "ca-file", required_argument, NULL, 'c' },
-		{ "all", no_argument, NULL, 'a' },
-		{ "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 },
+	const struct sut_ui_place places[] = {
+		{ "repository", &ret->repository, NULL },
+		{ "root", &ret->root, NULL },
+		{ "store", &ret->store, NULL },
+		{ "ring", &ret->ring, NULL },
+		{ "release", &ret->release, NULL },
+		{ "ca-file", &ret->ca_file, NULL },
+		{ "all", NULL, &ret->is_all },
+		{ "json", NULL, &ret->is_json },
+		{ 0 },
 	};
+	struct sut_err *err = sut_ui_options(argc, argv, places);
 
-	for (;;) {
-		int option;
-		struct sut_err *err = sut_ui_option(argc, argv, "", longs, &option);
-		if (err)
-			return err;
-		if (option == -1)
-			break;
-		const char **places[] = {
-			['u'] = &ret->repository, ['r'] = &ret->root,    ['s'] = &ret->store,
-			['n'] = &ret->ring,       ['R'] = &ret->release, ['c'] = &ret->ca_file
-		};
-		ret->is_all |= option == 'a';
-		ret->is_json |= option == 'j';
-		if (option != 'a' && option != 'j')
-			*places[option] = optarg;
-	}
+	if (err)
+		return err;
 	if (optind < argc)
 		return sut_err(SUT_E_USAGE, "'%s': takes options only", argv[optind]);
 	if (!ret->repository || !ret->store)

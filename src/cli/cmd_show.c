@@ -337,31 +337,24 @@ static struct sut_err *print_json(const struct sut_patch *patch, uint64_t file_s
 
 struct sut_err *sut_cmd_show(int argc, char **argv, enum sut_exit *status)
 {
-	static const struct option options[] = {
-		{ "disasm", no_argument, NULL, 'd' },
-		{ "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 },
-	};
 	_cleanup_(sut_patch_deinit) struct sut_patch patch = { 0 };
 	bool has_disasm = false, is_json = false;
+	const struct sut_ui_place places[] = {
+		{ "disasm", NULL, &has_disasm },
+		{ "json", NULL, &is_json },
+		{ 0 },
+	};
 	uint64_t file_size;
-	int option;
+	struct sut_err *err = sut_ui_options(argc, argv, places);
 
-	for (;;) {
-		struct sut_err *err = sut_ui_option(argc, argv, "", options, &option);
-		if (err)
-			return err;
-		if (option < 0)
-			break;
-		has_disasm |= option == 'd';
-		is_json |= option == 'j';
-	}
+	if (err)
+		return err;
 	if (argc - optind != 1)
 		return sut_err(SUT_E_USAGE, "give one FILE; see 'suture show --help'");
 	if (has_disasm && is_json)
 		return sut_err(SUT_E_USAGE, "--disasm is text: leave out --json");
 
-	struct sut_err *err = sut_ui_read_patch(argv[optind], &patch, &file_size);
+	err = sut_ui_read_patch(argv[optind], &patch, &file_size);
 	if (err)
 		return err;
 	*status = SUT_EXIT_OK;

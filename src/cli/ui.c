@@ -41,6 +41,29 @@ struct sut_err *sut_ui_option(int argc, char **argv, const char *shorts,
 	return NULL;
 }
 
+struct sut_err *sut_ui_options(int argc, char **argv, const struct sut_ui_place *places)
+{
+	struct option longs[32] = { 0 };
+	int at;
+
+	// The place is the option's letter, from 1 on: 0 has a meaning of its own.
+	for (int i = 0; places[i].name; i++)
+		longs[i] = (struct option){ .name = places[i].name,
+					    .has_arg = places[i].text ? required_argument
+								      : no_argument,
+					    .val = i + 1 };
+	for (;;) {
+		struct sut_err *err = sut_ui_option(argc, argv, "", longs, &at);
+		if (err || at < 0)
+			return err;
+		const struct sut_ui_place *place = &places[at - 1];
+		if (place->text)
+			*place->text = optarg;
+		else
+			*place->flag = true;
+	}
+}
+
 struct sut_err *sut_ui_number(const char *text, const char *what, long low, long high,
 			      long *ret)
 {

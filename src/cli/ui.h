@@ -10,6 +10,7 @@
 
 #include <getopt.h>
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -20,6 +21,17 @@
  *  @p shorts as for getopt, e.g. "o:". */
 sut_check struct sut_err *sut_ui_option(int argc, char **argv, const char *shorts,
 					const struct option *longs, int *ret);
+
+/** A long option, and where it goes: exactly one of the two. */
+struct sut_ui_place {
+	const char *name; /**< Without "--"; NULL ends a list. */
+	const char **text; /**< Its value, of argv. */
+	bool *flag;        /**< It takes no value; true when given. */
+};
+
+/** Take all options: those of @p places, 31 at most. What follows them begins at `optind`. Errors
+ *  as of sut_ui_option(). */
+sut_check struct sut_err *sut_ui_options(int argc, char **argv, const struct sut_ui_place *places);
 
 /** Parse @p text, a decimal number from @p low to @p high; @p what names it in the
  *  error ("--pid"), which is SUT_E_USAGE. */
