@@ -53,6 +53,32 @@ static struct sut_err *read_acceptance(char *text, struct sut_acceptance *ret)
 	return NULL;
 }
 
+static struct sut_err *take_option(int option, struct request *r)
+{
+	switch (option) {
+	case 'o':
+		r->out = optarg;
+		return NULL;
+	case OPT_JSON:
+		r->json = true;
+		return NULL;
+	case OPT_EVERY:
+		r->options.every_function = true;
+		return NULL;
+	case OPT_LEAVE:
+		r->left[r->options.n_left++] = optarg;
+		return NULL;
+	case OPT_PACK:
+		r->pack = true;
+		return NULL;
+	case OPT_ADVISORY:
+		r->advisories[r->options.n_advisories++] = optarg;
+		return NULL;
+	default:
+		return read_acceptance(optarg, &r->acceptances[r->options.n_acceptances++]);
+	}
+}
+
 static struct sut_err *read_options(int argc, char **argv, struct request *r)
 {
 	static const struct option longs[] = {
@@ -73,27 +99,11 @@ static struct sut_err *read_options(int argc, char **argv, struct request *r)
 	r->left = calloc(argc + 1, sizeof(*r->left));
 	if (!r->advisories || !r->left || !r->acceptances)
 		return sut_err_nomem();
-	for (;;) {
+	do {
 		err = sut_ui_option(argc, argv, "o:", longs, &option);
-		if (err || option == -1)
-			break;
-		if (option == 'o')
-			r->out = optarg;
-		else if (option == OPT_JSON)
-			r->json = true;
-		else if (option == OPT_EVERY)
-			r->options.every_function = true;
-		else if (option == OPT_LEAVE)
-			r->left[r->options.n_left++] = optarg;
-		else if (option == OPT_PACK)
-			r->pack = true;
-		else if (option == OPT_ADVISORY)
-			r->advisories[r->options.n_advisories++] = optarg;
-		else if (option == OPT_ACCEPT)
-			err = read_acceptance(optarg, &r->acceptances[r->options.n_acceptances++]);
-		if (err)
-			break;
-	}
+		if (!err && option != -1)
+			err = take_option(option, r);
+	} while (!err && option != -1);
 	if (err)
 		return err;
 	if (argc - optind != 2)

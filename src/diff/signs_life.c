@@ -67,13 +67,41 @@ enum callers {
 	CALLERS_OTHERS,
 };
 
+// One step from what is start-up code to what only that refers to. True when it added some.
+static bool spread(const struct sut_program *p, bool *is_startup, uint8_t *callers)
+{
+	bool has_more = false;
+
+	for (size_t u = 0; u < p->n_units; u++)
+		if (callers[u] != CALLERS_OTHERS)
+			callers[u] = CALLERS_NONE;
+	for (size_t i = 0; i < p->n_frags; i++) {
+		const struct sut_frag *frag = &p->frags[i];
+		for (size_t r = 0; r < frag->n_refs; r++) {
+			uint32_t to = unit_at(p, p->refs[frag->first_ref + r].target);
+			if (to == SUT_NO_MATCH || to == frag->unit)
+				continue;
+			if (!is_startup[frag->unit])
+				callers[to] = CALLERS_OTHERS;
+			else if (callers[to] == CALLERS_NONE)
+				callers[to] = CALLERS_STARTUP;
+		}
+	}
+	for (size_t u = 0; u < p->n_units; u++) {
+		if (callers[u] == CALLERS_STARTUP && !is_startup[u]) {
+			is_startup[u] = true;
+			has_more = true;
+		}
+	}
+	return has_more;
+}
+
 // Mark what constructors, and functions that only they call, are.
 static struct sut_err *find_startup(const struct sut_program *p, bool **ret)
 {
 	const struct sut_image *image = p->image;
 	bool *is_startup = calloc(p->n_units + 1, sizeof(*is_startup));
 	uint8_t *callers = calloc(p->n_units + 1, sizeof(*callers));
-	bool has_more = true;
 
 	if (!is_startup || !callers) {
 		free(is_startup);
@@ -97,32 +125,8 @@ static struct sut_err *find_startup(const struct sut_program *p, bool **ret)
 	for (size_t u = 0; u < p->n_units; u++)
 		if (callers[u] == CALLERS_OTHERS)
 			is_startup[u] = false;
-	// Spread to what only start-up code refers to, until nothing is added.
-	for (int round = 0; round < 16 && has_more; round++) {
-		has_more = false;
-		for (size_t u = 0; u < p->n_units; u++)
-			if (callers[u] != CALLERS_OTHERS || round == 0)
-				callers[u] = callers[u] == CALLERS_OTHERS ? CALLERS_OTHERS
-									  : CALLERS_NONE;
-		for (size_t i = 0; i < p->n_frags; i++) {
-			const struct sut_frag *frag = &p->frags[i];
-			for (size_t r = 0; r < frag->n_refs; r++) {
-				uint32_t to = unit_at(p, p->refs[frag->first_ref + r].target);
-				if (to == SUT_NO_MATCH || to == frag->unit)
-					continue;
-				if (!is_startup[frag->unit])
-					callers[to] = CALLERS_OTHERS;
-				else if (callers[to] == CALLERS_NONE)
-					callers[to] = CALLERS_STARTUP;
-			}
-		}
-		for (size_t u = 0; u < p->n_units; u++) {
-			if (callers[u] == CALLERS_STARTUP && !is_startup[u]) {
-				is_startup[u] = true;
-				has_more = true;
-			}
-		}
-	}
+	for (int round = 0; round < 16 && spread(p, is_startup, callers); round++)
+		;
 	free(callers);
 	*ret = is_startup;
 	return NULL;

@@ -291,6 +291,39 @@ static uint64_t switch_deadline(const struct sut_target *t, uint64_t timeout)
 	return least > t->deadline ? least : t->deadline;
 }
 
+// One try; what came of it goes into @p story.
+static struct sut_err *try_once(struct sut_target *t, struct sut_switch *s,
+				struct sut_quiet_room *room, struct sut_unwinder *unwinder,
+				struct sut_switch_story *story)
+{
+	// Stacks may have come and gone since the last time.
+	_cleanup_(sut_maps_deinit) struct sut_maps maps = { 0 };
+	const struct sut_quiet quiet = { .room = room,
+					 .ranges = s->ranges,
+					 .n_ranges = s->n_ranges,
+					 .maps = &maps,
+					 .unwinder = unwinder };
+	struct sut_switch_result result;
+	struct sut_err *err = sut_process_maps(&t->now.process, &maps);
+
+	if (!err)
+		err = sut_tracer_find_sharers(&t->tracer, false);
+	if (!err)
+		err = sut_switch_try(s, &t->tracer, &quiet,
+				     stop_limit(t->now.facts.n_threads, story->n_tries), &result);
+	if (err)
+		return err;
+	story->n_tries++;
+	if (result.pause > story->pause)
+		story->pause = result.pause;
+	story->is_done = result.is_done;
+	story->is_stopped = result.is_stopped;
+	story->blocker = result.blocker;
+	story->n_threads = result.n_threads;
+	story->is_cancelled = sut_worker_is_cancelled();
+	return NULL;
+}
+
 struct sut_err *sut_target_switch(struct sut_target *t, struct sut_switch *s, uint64_t timeout,
 				  struct sut_switch_story *ret)
 {
@@ -303,42 +336,20 @@ struct sut_err *sut_target_switch(struct sut_target *t, struct sut_switch *s, ui
 	if (!err)
 		err = sut_quiet_room_new(&room);
 	while (!err && !story.is_done) {
-		// Stacks may have come and gone since the last time.
-		_cleanup_(sut_maps_deinit) struct sut_maps maps = { 0 };
-		struct sut_quiet quiet = { .room = room,
-					   .ranges = s->ranges,
-					   .n_ranges = s->n_ranges,
-					   .maps = &maps,
-					   .unwinder = unwinder };
-		struct sut_switch_result result;
-		err = sut_process_maps(&t->now.process, &maps);
-		if (!err)
-			err = sut_tracer_find_sharers(&t->tracer, false);
-		if (!err)
-			err = sut_switch_try(s, &t->tracer, &quiet,
-					     stop_limit(t->now.facts.n_threads, story.n_tries),
-					     &result);
-		story.n_tries++;
+		err = try_once(t, s, room, unwinder, &story);
 		if (err)
 			break;
-		if (result.pause > story.pause)
-			story.pause = result.pause;
-		story.is_done = result.is_done;
-		story.is_stopped = result.is_stopped;
-		story.blocker = result.blocker;
-		story.n_threads = result.n_threads;
-		story.is_cancelled = sut_worker_is_cancelled();
 		uint64_t until = sut_now() + wait;
 		// However short the time: one try with frames unwound, which tell a stale
 		// word from a return address, and whose they are.
-		bool is_told = unwinder || !result.is_stopped;
+		bool is_told = unwinder || !story.is_stopped;
 		if (story.is_done || story.is_cancelled || (until > deadline && is_told))
 			break;
 		sut_tracer_attend(&t->tracer, until, false);
 		wait = next_wait(wait);
 		// What looked like a return address may be stale; from now on the
 		// frames tell. Most targets never need it.
-		if (result.is_stopped && !unwinder)
+		if (story.is_stopped && !unwinder)
 			err = sut_unwinder_new(&t->now, &t->traces, &unwinder);
 	}
 	if (err)

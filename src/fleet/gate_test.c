@@ -18,50 +18,51 @@ struct gates_case {
 	const char *gates;
 };
 
+static const struct gates_case gates_cases[] = {
+	// Before it opens: deferral, approval.
+	{ 0, 0, 1, 1, 0, 4, 0, 0, 0, "", 1000, "ggwwww" },
+	{ 50, 0, 1, 1, 0, 4, 0, 0, 0, "", 1049, "wgwwww" },
+	{ 50, 0, 1, 1, 0, 4, 0, 0, 0, "", 1050, "ggwwww" },
+	{ 0, 0, 1, 1, 0, 4, 0, 0, 0, "n", 1000, "gwwwww" },
+	{ 0, 0, 1, 1, 0, 4, 0, 0, 0, "na", 1000, "ggwwww" },
+	// A clock set back is no time gone by.
+	{ 50, 0, 1, 1, 0, 4, 0, 0, 0, "", 10, "wgwwww" },
+	// Open: sample, success, errors, soak.
+	{ 0, 60, 2, .5, .1, 4, 1, 0, 0, "o", 2059, "ggwwww" },
+	{ 0, 60, 2, .5, .1, 4, 2, 0, 0, "o", 2059, "gggggw" },
+	{ 0, 60, 2, .5, .1, 4, 2, 0, 0, "o", 2060, "gggggg" },
+	// Not enough are done yet.
+	{ 0, 0, 1, .98, .1, 100, 97, 0, 0, "o", 2000, "gggwgg" },
+	{ 0, 0, 1, .98, .1, 100, 98, 0, 0, "o", 2000, "gggggg" },
+	// Those that cannot be reached do not count.
+	{ 0, 0, 1, 1, .1, 100, 90, 0, 10, "o", 2000, "gggggg" },
+	{ 0, 0, 1, 1, .1, 3, 0, 0, 3, "o", 2000, "ggwwwg" },
+	// One failure among the two that tried is not half of ten.
+	{ 0, 0, 10, .9, .1, 50, 1, 1, 0, "o", 2000, "ggwwwg" },
+	// Two of ten would be, whatever the others do.
+	{ 0, 0, 10, .9, .1, 50, 0, 2, 0, "o", 2000, "ggwwrg" },
+	{ 0, 0, 1, .9, .1, 50, 45, 5, 0, "o", 2000, "gggggg" },
+	{ 0, 0, 1, .9, .1, 50, 44, 6, 0, "o", 2000, "gggwrg" },
+	// The only device of a ring fails.
+	{ 0, 0, 1, .98, .01, 1, 0, 1, 0, "o", 2000, "gggwrg" },
+	// Fewer devices than the sample: all of them.
+	{ 0, 0, 10, .98, .01, 3, 2, 0, 0, "o", 2000, "ggwwwg" },
+	{ 0, 0, 10, .98, .01, 3, 3, 0, 0, "o", 2000, "gggggg" },
+	// No device at all.
+	{ 0, 60, 5, .98, .01, 0, 0, 0, 0, "o", 2001, "gggggw" },
+	// Expedited: waits for nothing, and red stays red.
+	{ 50, 60, 5, .98, .01, 9, 0, 0, 0, "nx", 1000, "gggggg" },
+	{ 50, 60, 5, .98, .01, 9, 0, 1, 0, "nox", 2000, "ggggrg" },
+};
+
 TEST(gate, each_kind_is_green_waiting_or_red)
 {
-	static const struct gates_case cases[] = {
-		// Before it opens: deferral, approval.
-		{ 0, 0, 1, 1, 0, 4, 0, 0, 0, "", 1000, "ggwwww" },
-		{ 50, 0, 1, 1, 0, 4, 0, 0, 0, "", 1049, "wgwwww" },
-		{ 50, 0, 1, 1, 0, 4, 0, 0, 0, "", 1050, "ggwwww" },
-		{ 0, 0, 1, 1, 0, 4, 0, 0, 0, "n", 1000, "gwwwww" },
-		{ 0, 0, 1, 1, 0, 4, 0, 0, 0, "na", 1000, "ggwwww" },
-		// A clock set back is no time gone by.
-		{ 50, 0, 1, 1, 0, 4, 0, 0, 0, "", 10, "wgwwww" },
-		// Open: sample, success, errors, soak.
-		{ 0, 60, 2, .5, .1, 4, 1, 0, 0, "o", 2059, "ggwwww" },
-		{ 0, 60, 2, .5, .1, 4, 2, 0, 0, "o", 2059, "gggggw" },
-		{ 0, 60, 2, .5, .1, 4, 2, 0, 0, "o", 2060, "gggggg" },
-		// Not enough are done yet.
-		{ 0, 0, 1, .98, .1, 100, 97, 0, 0, "o", 2000, "gggwgg" },
-		{ 0, 0, 1, .98, .1, 100, 98, 0, 0, "o", 2000, "gggggg" },
-		// Those that cannot be reached do not count.
-		{ 0, 0, 1, 1, .1, 100, 90, 0, 10, "o", 2000, "gggggg" },
-		{ 0, 0, 1, 1, .1, 3, 0, 0, 3, "o", 2000, "ggwwwg" },
-		// One failure among the two that tried is not half of ten.
-		{ 0, 0, 10, .9, .1, 50, 1, 1, 0, "o", 2000, "ggwwwg" },
-		// Two of ten would be, whatever the others do.
-		{ 0, 0, 10, .9, .1, 50, 0, 2, 0, "o", 2000, "ggwwrg" },
-		{ 0, 0, 1, .9, .1, 50, 45, 5, 0, "o", 2000, "gggggg" },
-		{ 0, 0, 1, .9, .1, 50, 44, 6, 0, "o", 2000, "gggwrg" },
-		// The only device of a ring fails.
-		{ 0, 0, 1, .98, .01, 1, 0, 1, 0, "o", 2000, "gggwrg" },
-		// Fewer devices than the sample: all of them.
-		{ 0, 0, 10, .98, .01, 3, 2, 0, 0, "o", 2000, "ggwwwg" },
-		{ 0, 0, 10, .98, .01, 3, 3, 0, 0, "o", 2000, "gggggg" },
-		// No device at all.
-		{ 0, 60, 5, .98, .01, 0, 0, 0, 0, "o", 2001, "gggggw" },
-		// Expedited: waits for nothing, and red stays red.
-		{ 50, 60, 5, .98, .01, 9, 0, 0, 0, "nx", 1000, "gggggg" },
-		{ 50, 60, 5, .98, .01, 9, 0, 1, 0, "nox", 2000, "ggggrg" },
-	};
 	static const char letters[] = {
 		[SUT_GATE_GREEN] = 'g', [SUT_GATE_WAITING] = 'w', [SUT_GATE_RED] = 'r'
 	};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		const struct gates_case *c = &cases[i];
+	for (size_t i = 0; i < sizeof(gates_cases) / sizeof(*gates_cases); i++) {
+		const struct gates_case *c = &gates_cases[i];
 		const struct sut_policy_ring policy = {
 			.name = "a",
 			.deferral_s = c->deferral,

@@ -127,57 +127,59 @@ static bool run_constant(struct evaluation *e, uint8_t op)
 // Two operands: the second is on top.
 static bool run_binary(struct evaluation *e, uint8_t op)
 {
-	uint64_t b = pop(e), a = pop(e);
+	uint64_t b = pop(e), a = pop(e), value;
 
 	switch (op) {
 	case DW_OP_plus:
-		push(e, a + b);
-		return true;
+		value = a + b;
+		break;
 	case DW_OP_minus:
-		push(e, a - b);
-		return true;
+		value = a - b;
+		break;
 	case DW_OP_mul:
-		push(e, a * b);
-		return true;
+		value = a * b;
+		break;
 	case DW_OP_and:
-		push(e, a & b);
-		return true;
+		value = a & b;
+		break;
 	case DW_OP_or:
-		push(e, a | b);
-		return true;
+		value = a | b;
+		break;
 	case DW_OP_xor:
-		push(e, a ^ b);
-		return true;
+		value = a ^ b;
+		break;
 	case DW_OP_shl:
-		push(e, b < 64 ? a << b : 0);
-		return true;
+		value = b < 64 ? a << b : 0;
+		break;
 	case DW_OP_shr:
-		push(e, b < 64 ? a >> b : 0);
-		return true;
+		value = b < 64 ? a >> b : 0;
+		break;
 	case DW_OP_shra:
-		push(e, (int64_t)a >> (b < 64 ? b : 63));
-		return true;
+		value = (int64_t)a >> (b < 64 ? b : 63);
+		break;
 	case DW_OP_eq:
-		push(e, a == b);
-		return true;
+		value = a == b;
+		break;
 	case DW_OP_ne:
-		push(e, a != b);
-		return true;
+		value = a != b;
+		break;
 	case DW_OP_ge:
-		push(e, (int64_t)a >= (int64_t)b);
-		return true;
+		value = (int64_t)a >= (int64_t)b;
+		break;
 	case DW_OP_gt:
-		push(e, (int64_t)a > (int64_t)b);
-		return true;
+		value = (int64_t)a > (int64_t)b;
+		break;
 	case DW_OP_le:
-		push(e, (int64_t)a <= (int64_t)b);
-		return true;
+		value = (int64_t)a <= (int64_t)b;
+		break;
 	case DW_OP_lt:
-		push(e, (int64_t)a < (int64_t)b);
-		return true;
+		value = (int64_t)a < (int64_t)b;
+		break;
 	default:
 		return false;
 	}
+	push(e, value);
+	return true;
 }
 
 static bool run_other(struct evaluation *e, uint8_t op)
