@@ -30,6 +30,7 @@ enum device_state {
 struct device {
 	struct fleet *fleet;
 	struct link *link;
+	EVP_PKEY *key; // by which a hub knows who asks again
 	X509 *certificate;
 	char id[64], ring[64], boot_id[40];
 	size_t number;
@@ -50,8 +51,6 @@ struct fleet {
 	struct net *net;
 	struct fleet_options options;
 	struct fleet_counts counts;
-	EVP_PKEY *key;
-	char *csr;
 	struct device *devices;
 	size_t n_asked; // devices whose enrolment was asked for
 	struct enroller {
@@ -109,12 +108,14 @@ static void enroll(struct enroller *enroller)
 	char name[32];
 
 	snprintf(name, sizeof(name), "device-%05zu", enroller->device->number);
-	json_t *body = need(json_pack("{ss ss ss s{ss}}", "token", fleet->options.token, "csr",
-				      fleet->csr, "hostname", name, "attributes", "site",
+	char *csr = make_csr(enroller->device->key);
+	json_t *body = need(json_pack("{ss ss ss s{ss}}", "token", fleet->options.token, "csr", csr,
+				      "hostname", name, "attributes", "site",
 				      enroller->device->number % 2 ? "odd" : "even"));
 	char *text = need(json_dumps(body, JSON_COMPACT));
 	link_send(enroller->link, "POST", "/api/v1/enroll", text);
 	free(text);
+	free(csr);
 	json_decref(body);
 	enroller->due = 0;
 }
@@ -163,7 +164,7 @@ static void answer_enroller(void *context, int status, const char *body, size_t 
 		return;
 	}
 	enroller->fleet->counts.enrolled++;
-	device->link = net_link(enroller->fleet->net, device->certificate, enroller->fleet->key,
+	device->link = net_link(enroller->fleet->net, device->certificate, device->key,
 				answer_device, device);
 	device->step = STEP_REPORT;
 	device->due = net_now();
@@ -455,13 +456,12 @@ struct fleet *fleet_new(struct net *net, const struct fleet_options *options)
 
 	fleet->net = net;
 	fleet->options = *options;
-	fleet->key = need(EVP_EC_gen("P-256"));
-	fleet->csr = make_csr(fleet->key);
 	fleet->devices = need(calloc(options->n, sizeof(*fleet->devices)));
 	for (size_t i = 0; i < options->n; i++) {
 		struct device *device = &fleet->devices[i];
 		device->fleet = fleet;
 		device->number = i;
+		device->key = need(EVP_EC_gen("P-256"));
 		snprintf(device->boot_id, sizeof(device->boot_id),
 			 "%08x-0000-4000-8000-000000000000", (unsigned)i);
 	}
@@ -565,7 +565,7 @@ uint64_t fleet_storm(struct fleet *fleet, struct net *net, size_t n, int64_t tim
 		struct device *device = &fleet->devices[i];
 		storms[i] = (struct storm){ .device = device, .n = &done, .ended = &ended };
 		storms[i].link =
-			net_link(net, device->certificate, fleet->key, answer_storm, &storms[i]);
+			net_link(net, device->certificate, device->key, answer_storm, &storms[i]);
 		storm_on(&storms[i]);
 	}
 	for (int64_t now; (now = net_now()) < time;)

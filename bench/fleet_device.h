@@ -7,8 +7,7 @@
  * Each one is enrolled with a token and has a certificate of its own, and behaves to a
  * hub as an agent does: it reports, holds a request open until something changes, looks
  * at the signed metadata then, decides by what it says and by its ring, reports that it
- * is about it, and that it is done, or that its health probe failed. The keys are one
- * and the same, because making ten thousand measures nothing.
+ * is about it, and that it is done, or that its health probe failed.
  *
  * Acknowledged means: the hub answered a report with 200. What each device has had
  * acknowledged last is kept, to be compared with what the hub says afterwards.
