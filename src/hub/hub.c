@@ -17,8 +17,10 @@
 #include "hub/rollout/rollouts.h"
 #include "hub/store/store.h"
 
-// Each connection has three descriptors: the client's, and both ends to the server.
-enum { FILES_PER_CONNECTION = 3, OTHER_FILES = 256 };
+// A connection is one descriptor. While it has a request at the server there are three more:
+// both ends of a pair of sockets, and perhaps a file that is sent. Few have one at a time.
+enum { CONNECTIONS_PER_REQUEST = 4, MIN_REQUESTS = 128 };
+enum { FILES_PER_REQUEST = 3, OTHER_FILES = 256 };
 
 static struct sut_err *make_folder(struct sut_hub *hub, bool is_guest)
 {
@@ -52,11 +54,31 @@ static struct sut_err *open_store(struct sut_hub *hub)
 	return err;
 }
 
+static size_t max_requests(size_t max_connections)
+{
+	return max_connections / CONNECTIONS_PER_REQUEST + MIN_REQUESTS;
+}
+
+// As many connections as @n_files allow.
+static size_t max_connections(size_t n_files)
+{
+	size_t fixed = OTHER_FILES + MIN_REQUESTS * FILES_PER_REQUEST;
+
+	if (n_files < fixed + MIN_REQUESTS)
+		return MIN_REQUESTS;
+	return (n_files - fixed) * CONNECTIONS_PER_REQUEST /
+	       (CONNECTIONS_PER_REQUEST + FILES_PER_REQUEST);
+}
+
 // As many connections as the system lets us have, but no more than wanted.
 static void fit_connections(struct sut_hub *hub)
 {
+	struct sut_hub_config *config = &hub->config;
 	struct rlimit limit;
-	rlim_t wanted = hub->config.max_connections * FILES_PER_CONNECTION + OTHER_FILES;
+	rlim_t wanted = config->max_connections +
+			max_requests(config->max_connections) * FILES_PER_REQUEST + OTHER_FILES;
+
+	config->max_requests = max_requests(config->max_connections);
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return;
@@ -70,11 +92,10 @@ static void fit_connections(struct sut_hub *hub)
 		}
 		getrlimit(RLIMIT_NOFILE, &limit);
 	}
-	if (limit.rlim_cur < wanted)
-		hub->config.max_connections =
-			limit.rlim_cur > 2 * OTHER_FILES
-				? (limit.rlim_cur - OTHER_FILES) / FILES_PER_CONNECTION
-				: OTHER_FILES / FILES_PER_CONNECTION;
+	if (limit.rlim_cur < wanted) {
+		config->max_connections = max_connections(limit.rlim_cur);
+		config->max_requests = max_requests(config->max_connections);
+	}
 }
 
 struct sut_err *sut_hub_open(const struct sut_hub_config *config, bool is_guest,

@@ -37,6 +37,7 @@ struct sut_hub_config {
 	const char *keys;            /**< The folder of the on-line keys, or NULL. */
 	const char *passphrase_file; /**< Their passphrase, or NULL. */
 	size_t max_connections;
+	size_t max_requests; /**< So many of them may have a request at the server at a time. */
 };
 
 /** The hub. Owns its parts. */

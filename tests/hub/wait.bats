@@ -10,6 +10,7 @@ setup() {
 
 teardown() {
 	[ -z "${stream:-}" ] || kill "$stream" 2>/dev/null || true
+	[ -z "${load:-}" ] || kill "$load" 2>/dev/null || true
 	stop_hub
 }
 
@@ -73,4 +74,41 @@ end_stream() {
 	# The end of the hub is told to those who wait.
 	stop_hub
 	wait "$held" || true
+}
+
+# An administrator's API token, for programs.
+api_token() {
+	as_user POST /api/v1/api-tokens '{"label":"test","role":"administrator"}'
+	jq -r .token <<<"$body"
+}
+
+@test "a held request is answered when its device changes, whatever else the client sends, and not before" {
+	enrol one
+	one=$device
+	enrol two
+	run python3 "$BATS_TEST_DIRNAME/held.py" "${url##*:}" "$data/ca.crt" "$work" "$(api_token)" "$one" "$device"
+	echo "$output"
+	[[ $status == 0 && $(grep -c '^ok' <<<"$output") == 6 ]]
+}
+
+@test "a held request costs the hub one descriptor" {
+	as_user POST /api/v1/enrolment-tokens '{"uses":80,"label":"many"}'
+	n_files() {
+		ls "/proc/$hub/fd" | wc -l
+	}
+	before=$(n_files)
+	"$build/fleet-load" --hub "${url##*/}" --name 127.0.0.1 --ca "$data/ca.crt" --token "$(jq -r .token <<<"$body")" \
+		--devices 80 --seconds 600 >"$work/load" 2>&1 3>&- &
+	load=$!
+	is_held() {
+		ask GET /metrics '' -b "$cookies"
+		grep -q '^suture_hub_held 80$' <<<"$body"
+	}
+	wait_for 60 is_held
+	# The pairs of sockets that their reports went through are closed in a second or two.
+	are_closed() {
+		[[ $(n_files) -le $((before + 80 + 5)) ]]
+	}
+	wait_for 60 are_closed
+	[[ $(n_files) -ge $((before + 80 - 5)) ]]
 }

@@ -14,11 +14,11 @@ struct event {
 };
 
 struct sut_bus {
-	pthread_mutex_t lock; /**< Of all that follows. */
+	pthread_rwlock_t bell_lock; /**< Of the next two. */
 	sut_bus_bell bell;
 	void *context;
+	pthread_mutex_t lock; /**< Of all that follows. */
 	uint64_t first, next; /**< The oldest kept event, and the number of the next one. */
-	uint64_t n_wakes;
 	struct event ring[SUT_BUS_EVENTS]; /**< Event n is at n modulo the size. */
 };
 
@@ -28,6 +28,7 @@ struct sut_err *sut_bus_new(struct sut_bus **ret)
 
 	if (!bus)
 		return sut_err_nomem();
+	pthread_rwlock_init(&bus->bell_lock, NULL);
 	pthread_mutex_init(&bus->lock, NULL);
 	// Numbers of an earlier run are all below: who comes with one is told to begin anew.
 	bus->first = bus->next = (uint64_t)sut_time_now_us();
@@ -40,25 +41,24 @@ void sut_bus_free(struct sut_bus *bus)
 	if (!bus)
 		return;
 	pthread_mutex_destroy(&bus->lock);
+	pthread_rwlock_destroy(&bus->bell_lock);
 	free(bus);
 }
 
 void sut_bus_set_bell(struct sut_bus *bus, sut_bus_bell bell, void *context)
 {
-	pthread_mutex_lock(&bus->lock);
+	pthread_rwlock_wrlock(&bus->bell_lock);
 	bus->bell = bell;
 	bus->context = context;
-	pthread_mutex_unlock(&bus->lock);
+	pthread_rwlock_unlock(&bus->bell_lock);
 }
 
 static void ring_bell(struct sut_bus *bus, const char *key)
 {
-	pthread_mutex_lock(&bus->lock);
-	sut_bus_bell bell = bus->bell;
-	void *context = bus->context;
-	pthread_mutex_unlock(&bus->lock);
-	if (bell)
-		bell(context, key);
+	pthread_rwlock_rdlock(&bus->bell_lock);
+	if (bus->bell)
+		bus->bell(bus->context, key);
+	pthread_rwlock_unlock(&bus->bell_lock);
 }
 
 void sut_bus_publish(struct sut_bus *bus, const char *type, const char *id)
@@ -76,18 +76,7 @@ void sut_bus_publish(struct sut_bus *bus, const char *type, const char *id)
 
 void sut_bus_wake(struct sut_bus *bus, const char *device)
 {
-	pthread_mutex_lock(&bus->lock);
-	bus->n_wakes++;
-	pthread_mutex_unlock(&bus->lock);
 	ring_bell(bus, device);
-}
-
-uint64_t sut_bus_wakes(struct sut_bus *bus)
-{
-	pthread_mutex_lock(&bus->lock);
-	uint64_t n = bus->n_wakes;
-	pthread_mutex_unlock(&bus->lock);
-	return n;
 }
 
 uint64_t sut_bus_next(struct sut_bus *bus)

@@ -28,15 +28,15 @@
 struct sut_buf;
 struct sut_bus;
 
-/** What the server does when there is something for its clients; called with no lock
- *  of the bus. @p key: whose requests are woken; NULL: all; "" none, only streams. */
+/** What the server does when there is something for its clients; it may use the bus, but
+ *  not set a bell. @p key: whose requests are woken; NULL: all; "" none, only streams. */
 typedef void (*sut_bus_bell)(void *context, const char *key);
 
 sut_check struct sut_err *sut_bus_new(struct sut_bus **ret);
 void sut_bus_free(struct sut_bus *bus);
 DEFINE_CLEANUP(struct sut_bus *, sut_bus_free)
 
-/** Ring @p bell from now on; NULL: nobody. */
+/** Ring @p bell from now on; NULL: nobody. No other is rung any more when this returns. */
 void sut_bus_set_bell(struct sut_bus *bus, sut_bus_bell bell, void *context);
 
 /** Tell all streams: @p type is "overview", "device", "rollout" or "audit", @p id what it
@@ -45,9 +45,6 @@ void sut_bus_publish(struct sut_bus *bus, const char *type, const char *id);
 
 /** Let the held requests of @p device ask again; NULL: everybody's. */
 void sut_bus_wake(struct sut_bus *bus, const char *device);
-
-/** How often sut_bus_wake() was called. */
-uint64_t sut_bus_wakes(struct sut_bus *bus);
 
 /** Where a new stream begins: the number of the next event. */
 uint64_t sut_bus_next(struct sut_bus *bus);

@@ -23,10 +23,9 @@ struct sut_call {
 	struct sut_request request;
 	const struct sut_route *route; /**< NULL until the first run. */
 	struct sut_reply reply;
-	bool is_begun;                         /**< A worker has it, or had it. */
-	bool is_answered;                      /**< The reply is to be sent. */
-	struct sut_call *next;                 /**< In the queue. */
-	struct sut_call *held_next, **held_at; /**< Among those that are held; or NULL. */
+	bool is_begun;         /**< A worker has it, or had it. */
+	bool is_answered;      /**< The reply is to be sent, or the request to be held. */
+	struct sut_call *next; /**< In the queue. */
 	struct sut_workers *workers;
 
 	// Of a stream; under the lock of the workers.
@@ -44,7 +43,7 @@ typedef void (*sut_workers_ready)(struct sut_call *call);
 sut_check struct sut_err *sut_workers_new(struct sut_hub *hub, sut_workers_ready ready,
 					  struct sut_workers **ret);
 
-/** End what waits: held calls are late, and when this returns every call was told ready. */
+/** When this returns every call was told ready, and streams end. */
 void sut_workers_stop(struct sut_workers *workers);
 void sut_workers_free(struct sut_workers *workers);
 
@@ -64,5 +63,8 @@ void sut_workers_remove_stream(struct sut_workers *workers, struct sut_call *cal
 ssize_t sut_workers_read_stream(struct sut_workers *workers, struct sut_call *call, char *to,
 				size_t size, void (*sleep)(struct sut_call *call));
 
-/** How many are held, and how many streams there are. */
-void sut_workers_count(struct sut_workers *workers, size_t *n_held_ret, size_t *n_streams_ret);
+/** There is something new for the streams. */
+void sut_workers_tell_streams(struct sut_workers *workers);
+
+/** How many streams there are. */
+size_t sut_workers_n_streams(struct sut_workers *workers);

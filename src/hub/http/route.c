@@ -120,15 +120,11 @@ struct sut_err *sut_reply_invalid(struct sut_reply *reply, struct sut_err *err)
 	return failed;
 }
 
-struct sut_err *sut_reply_hold(struct sut_reply *reply, const char *key, uint64_t seen,
-			       int64_t deadline)
+void sut_reply_hold(struct sut_reply *reply, int64_t deadline)
 {
 	sut_reply_deinit(reply);
 	reply->kind = SUT_REPLY_HOLD;
-	snprintf(reply->hold_key, sizeof(reply->hold_key), "%s", key);
-	reply->hold_seen = seen;
 	reply->deadline = deadline;
-	return NULL;
 }
 
 struct sut_err *sut_reply_header(struct sut_reply *reply, const char *name, const char *value)

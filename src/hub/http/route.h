@@ -112,8 +112,6 @@ struct sut_reply {
 	uint64_t size; /**< Of the file. */
 	struct sut_reply_header headers[4];
 	size_t n_headers;
-	char hold_key[37];    /**< Who may be woken: a device; "" by all only. */
-	uint64_t hold_seen;   /**< What sut_bus_wakes() was when it looked. */
 	int64_t deadline;     /**< When it is asked again anyway, in microseconds. */
 	uint64_t stream_from; /**< The first event that the client has not seen. */
 };
@@ -151,11 +149,10 @@ sut_check struct sut_err *sut_reply_problem(struct sut_reply *reply, int status,
 	__attribute__((format(printf, 4, 5)));
 /** Answer that @p err, which is freed, is the client's fault: 400 with its text. */
 sut_check struct sut_err *sut_reply_invalid(struct sut_reply *reply, struct sut_err *err);
-/** Do not answer yet: the route is called anew when sut_bus_wake() names @p key, or all, or
- *  at @p deadline (microseconds), then with is_late. To miss nothing, it first reads
- *  sut_bus_wakes(), then what it waits for, and passes what it read as @p seen. */
-sut_check struct sut_err *sut_reply_hold(struct sut_reply *reply, const char *key, uint64_t seen,
-					 int64_t deadline);
+/** Do not answer yet: the request comes anew when sut_bus_wake() names the device that asks,
+ *  or all, also if that was since it came; or at @p deadline (microseconds), then with is_late.
+ *  Only for requests without a body. */
+void sut_reply_hold(struct sut_reply *reply, int64_t deadline);
 /** Add a header field. @p name is constant, @p value is copied. */
 sut_check struct sut_err *sut_reply_header(struct sut_reply *reply, const char *name,
 					   const char *value);

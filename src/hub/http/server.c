@@ -11,6 +11,7 @@
 
 #include "base/time.h"
 #include "hub/auth/ca.h"
+#include "hub/events/bus.h"
 #include "hub/http/call.h"
 #include "hub/http/front.h"
 #include "hub/http/problem.h"
@@ -27,6 +28,7 @@ struct sut_server {
 	struct MHD_Daemon *daemon;
 	struct sut_workers *workers;
 	struct sut_front *front;
+	atomic_size_t n_pairs; /**< Connections that it has from the front. */
 	atomic_ulong n_requests, n_faults;
 	pthread_t renewer;
 	bool has_renewer, is_stopping;
@@ -101,6 +103,12 @@ static struct sut_call *make_call(struct sut_server *server, struct MHD_Connecti
 		.authorization = find_header(connection, "Authorization"),
 		.csrf = find_header(connection, "X-CSRF-Token"),
 	};
+	struct sut_hold *hold = &call->peer->hold;
+	if (hold->is_again) {
+		call->request.asked = hold->asked;
+		call->request.is_late = hold->is_late;
+		hold->is_again = false;
+	}
 	MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, add_query, call);
 	return call;
 }
@@ -167,6 +175,17 @@ static enum MHD_Result answer(struct sut_server *server, struct sut_call *call)
 	return result;
 }
 
+// The front asks again. Without an answer libmicrohttpd closes its end at once.
+static enum MHD_Result give_back(struct sut_call *call)
+{
+	struct sut_hold *hold = &call->peer->hold;
+
+	hold->asked = call->request.asked;
+	hold->deadline = call->reply.deadline;
+	atomic_store(&hold->is_asked_for, true);
+	return MHD_NO;
+}
+
 // Called for the head, for each piece of the body, for its end, and when it was resumed.
 static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *path,
 			      const char *method, const char *version, const char *data,
@@ -178,6 +197,8 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
 	(void)version;
 	if (!call) {
 		*state = make_call(server, connection, path, method);
+		if (!*state)
+			sut_log(SUT_LOG_ERROR, "http: out of memory");
 		return *state ? MHD_YES : MHD_NO;
 	}
 	if (*size) {
@@ -190,6 +211,8 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
 		*size = 0;
 		return MHD_YES;
 	}
+	if (call->is_answered && call->reply.kind == SUT_REPLY_HOLD)
+		return give_back(call);
 	if (call->is_answered)
 		return answer(server, call);
 	// Suspended first: the worker may be done before the next line.
@@ -212,6 +235,7 @@ static void complete(void *context, struct MHD_Connection *connection, void **st
 	if (!call)
 		return;
 	sut_workers_remove_stream(call->workers, call);
+	atomic_fetch_add(&call->peer->n_done, 1);
 	sut_call_free(call);
 	*state = NULL;
 }
@@ -227,15 +251,16 @@ static void note_connection(void *context, struct MHD_Connection *connection, vo
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	struct sut_server *server = context;
 	struct peer_address address;
 
-	(void)context;
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
 		memcpy(&address, info->client_addr, sizeof(address));
 		*state = address.peer;
 	} else {
 		sut_peer_unref(*state);
 		*state = NULL;
+		atomic_fetch_sub(&server->n_pairs, 1);
 	}
 }
 
@@ -245,11 +270,17 @@ static bool take_connection(void *context, int fd, struct sut_peer *peer)
 	struct peer_address address = { .family = AF_UNIX, .peer = peer };
 	struct sockaddr_storage name = { 0 };
 
+	if (atomic_fetch_add(&server->n_pairs, 1) >= server->hub->config.max_requests) {
+		atomic_fetch_sub(&server->n_pairs, 1);
+		return false;
+	}
 	memcpy(&name, &address, sizeof(address));
 	// It closes the socket itself when it cannot take it; then nobody else unrefs the peer.
 	if (MHD_add_connection(server->daemon, fd, (struct sockaddr *)&name,
-			       sizeof(struct sockaddr_un)) != MHD_YES)
+			       sizeof(struct sockaddr_un)) != MHD_YES) {
 		sut_peer_unref(peer);
+		atomic_fetch_sub(&server->n_pairs, 1);
+	}
 	return true;
 }
 
@@ -258,12 +289,13 @@ static void log_text(void *context, const char *fmt, va_list args)
 	char text[512];
 
 	(void)context;
-	// Its connections are pairs of local sockets: they have no TCP options, and an end that
-	// is closed is a client that went away.
-	if (strstr(fmt, "TCP_") || strstr(fmt, "Failed to push the data") ||
-	    strstr(fmt, "Failed to send the response headers"))
-		return;
 	vsnprintf(text, sizeof(text), fmt, args);
+	// Its connections are pairs of local sockets: they have no TCP options, an end that is
+	// closed is a client that went away, and give_back() is meant to close.
+	if (strstr(text, "TCP_") || strstr(text, "Failed to push the data") ||
+	    strstr(text, "Failed to send the response headers") ||
+	    strstr(text, "Application reported internal error"))
+		return;
 	text[strcspn(text, "\n")] = '\0';
 	sut_log(SUT_LOG_WARNING, "http: %s", text);
 }
@@ -289,8 +321,8 @@ static struct sut_err *start_daemon(struct sut_server *server)
 		MHD_OPTION_NOTIFY_CONNECTION, note_connection, server, //
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_SIZE, //
 		MHD_OPTION_CONNECTION_LIMIT,
-		(unsigned int)server->hub->config.max_connections * 2 + 64, //
-		MHD_OPTION_CONNECTION_TIMEOUT, 0U,                          //
+		(unsigned int)server->hub->config.max_requests + 64, //
+		MHD_OPTION_CONNECTION_TIMEOUT, 0U,                   //
 		MHD_OPTION_END);
 	return server->daemon ? NULL : sut_err(SUT_E_OS, "the HTTP server does not start");
 }
@@ -360,8 +392,20 @@ static struct sut_err *open_front(struct sut_server *server)
 	return err;
 }
 
+// What the bus says, to those who wait.
+static void ring(void *context, const char *key)
+{
+	struct sut_server *server = context;
+
+	if (key && !*key)
+		sut_workers_tell_streams(server->workers);
+	else
+		sut_front_wake(server->front, key);
+}
+
 struct sut_err *sut_server_start(struct sut_server *server)
 {
+	sut_bus_set_bell(server->hub->bus, ring, server);
 	struct sut_err *err = sut_front_start(server->front);
 
 	if (err)
@@ -402,14 +446,15 @@ void sut_server_close(struct sut_server *server)
 	if (server->has_renewer)
 		pthread_join(server->renewer, NULL);
 	// First nobody asks any more, then all that was asked ends, then it may go.
+	sut_bus_set_bell(server->hub->bus, NULL, NULL);
 	if (server->front)
 		sut_front_stop(server->front);
 	if (server->workers)
 		sut_workers_stop(server->workers);
 	if (server->daemon)
 		MHD_stop_daemon(server->daemon);
-	sut_front_close(server->front);
 	sut_workers_free(server->workers);
+	sut_front_close(server->front);
 	pthread_cond_destroy(&server->stop);
 	pthread_mutex_destroy(&server->lock);
 	free(server);
@@ -424,5 +469,6 @@ void sut_server_read_stats(struct sut_server *server, struct sut_server_stats *r
 {
 	ret->n_requests = atomic_load(&server->n_requests);
 	ret->n_faults = atomic_load(&server->n_faults);
-	sut_workers_count(server->workers, &ret->n_held, &ret->n_streams);
+	ret->n_held = sut_front_n_held(server->front);
+	ret->n_streams = sut_workers_n_streams(server->workers);
 }

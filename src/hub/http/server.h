@@ -6,12 +6,12 @@
  *
  * Takes the requests that the front has let through (libmicrohttpd, one thread with epoll),
  * finds their routes and runs those in workers, so that a route may wait without
- * others waiting for it. While a worker has a request, or nobody because it is held, its
- * connection is suspended and costs only its memory.
+ * others waiting for it. While a worker has a request, its connection is suspended. One
+ * that is to be held goes back to the front: nothing of it stays here.
  *
- *     new ──► queue ──► worker ──► answer ──► sent
- *               ▲          └─ hold ─► woken, or late
- *               └──────────────────────┘
+ *     front ──► queue ──► worker ──► answer ──► front ──► client
+ *       ▲                   └─ hold ─┐
+ *       └── again: woken, or late ◄──┘
  */
 
 #include "base/cleanup.h"
@@ -21,13 +21,14 @@
 struct sut_front;
 struct sut_server;
 
-/** Make ready to serve @p hub, whose other parts are there: listens, rings its bus's bell. */
+/** Make ready to serve @p hub, whose other parts are there: listens. */
 sut_check struct sut_err *sut_server_open(struct sut_hub *hub, struct sut_server **ret);
 
-/** Answer from now on. Before it the hub knows its server: requests may ask about it. */
+/** Answer from now on, and be the bus's bell. Before it the hub knows its server: requests may
+ *  ask about it. */
 sut_check struct sut_err *sut_server_start(struct sut_server *server);
 
-/** Let requests under way end, answer held ones, and stop. */
+/** Close all connections, let requests under way end, and stop. */
 void sut_server_close(struct sut_server *server);
 DEFINE_CLEANUP(struct sut_server *, sut_server_close)
 

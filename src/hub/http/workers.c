@@ -26,8 +26,8 @@ struct sut_workers {
 	pthread_mutex_t lock; /**< Of all that follows. */
 	pthread_cond_t work, tick;
 	struct sut_call *first, **last; /**< The queue. */
-	struct sut_call *held, *streams;
-	size_t n_held, n_streams;
+	struct sut_call *streams;
+	size_t n_streams;
 	bool has_news; /**< For the streams. */
 	bool is_stopping, is_stopped;
 	size_t n_threads;
@@ -71,35 +71,6 @@ static struct sut_call *take(struct sut_workers *workers)
 	return call;
 }
 
-// Queue a held call again.
-static void release(struct sut_workers *workers, struct sut_call *call)
-{
-	*call->held_at = call->held_next;
-	if (call->held_next)
-		call->held_next->held_at = call->held_at;
-	call->held_at = NULL;
-	workers->n_held--;
-	push(workers, call);
-}
-
-// Keep the call until it is woken; unless it was meanwhile, or nothing is held any more.
-static void hold(struct sut_workers *workers, struct sut_call *call)
-{
-	pthread_mutex_lock(&workers->lock);
-	call->held_at = &workers->held;
-	call->held_next = workers->held;
-	if (call->held_next)
-		call->held_next->held_at = &call->held_next;
-	workers->held = call;
-	workers->n_held++;
-	// The bell rings behind the counter: whoever is not seen here finds the call held.
-	if (workers->is_stopping)
-		call->request.is_late = true;
-	if (workers->is_stopping || sut_bus_wakes(workers->hub->bus) != call->reply.hold_seen)
-		release(workers, call);
-	pthread_mutex_unlock(&workers->lock);
-}
-
 static void *work(void *context)
 {
 	struct sut_workers *workers = context;
@@ -107,10 +78,7 @@ static void *work(void *context)
 
 	while ((call = take(workers))) {
 		sut_call_run(workers->hub, call);
-		if (call->reply.kind == SUT_REPLY_HOLD)
-			hold(workers, call);
-		else
-			workers->ready(call);
+		workers->ready(call);
 	}
 	return NULL;
 }
@@ -124,35 +92,6 @@ static void wake_stream(struct sut_workers *workers, struct sut_call *call)
 	workers->ready(call);
 }
 
-static void ring(void *context, const char *key)
-{
-	struct sut_workers *workers = context;
-
-	pthread_mutex_lock(&workers->lock);
-	if (key && !*key) {
-		workers->has_news = true;
-		pthread_cond_signal(&workers->tick);
-	}
-	for (struct sut_call *call = workers->held, *next; call && (!key || *key); call = next) {
-		next = call->held_next;
-		if (!key || strcmp(call->reply.hold_key, key) == 0)
-			release(workers, call);
-	}
-	pthread_mutex_unlock(&workers->lock);
-}
-
-static void look_at_held(struct sut_workers *workers, int64_t now)
-{
-	for (struct sut_call *call = workers->held, *next; call; call = next) {
-		next = call->held_next;
-		if (call->reply.deadline > now && !atomic_load(&call->peer->is_gone) &&
-		    !workers->is_stopping)
-			continue;
-		call->request.is_late = true;
-		release(workers, call);
-	}
-}
-
 static void look_at_streams(struct sut_workers *workers, int64_t now)
 {
 	for (struct sut_call *call = workers->streams; call; call = call->stream_next)
@@ -162,11 +101,18 @@ static void look_at_streams(struct sut_workers *workers, int64_t now)
 	workers->has_news = false;
 }
 
+void sut_workers_tell_streams(struct sut_workers *workers)
+{
+	pthread_mutex_lock(&workers->lock);
+	workers->has_news = true;
+	pthread_cond_signal(&workers->tick);
+	pthread_mutex_unlock(&workers->lock);
+}
+
 // Once a second, or when there is news for streams, but these at a pace.
 static void *tick(void *context)
 {
 	struct sut_workers *workers = context;
-	int64_t looked = 0;
 
 	pthread_mutex_lock(&workers->lock);
 	while (!workers->is_stopping) {
@@ -181,14 +127,8 @@ static void *tick(void *context)
 		} else {
 			pthread_cond_timedwait(&workers->tick, &workers->lock, &time);
 		}
-		now = sut_time_now_us();
-		look_at_streams(workers, now);
-		if (now - looked > 900000) {
-			looked = now;
-			look_at_held(workers, now);
-		}
+		look_at_streams(workers, sut_time_now_us());
 	}
-	look_at_held(workers, 0);
 	look_at_streams(workers, 0);
 	pthread_mutex_unlock(&workers->lock);
 	return NULL;
@@ -229,7 +169,6 @@ struct sut_err *sut_workers_new(struct sut_hub *hub, sut_workers_ready ready,
 		sut_workers_free(workers);
 		return err;
 	}
-	sut_bus_set_bell(hub->bus, ring, workers);
 	*ret = workers;
 	return NULL;
 }
@@ -247,7 +186,7 @@ void sut_workers_stop(struct sut_workers *workers)
 	workers->is_stopped = true;
 	pthread_cond_broadcast(&workers->work);
 	pthread_mutex_unlock(&workers->lock);
-	// A worker leaves only when the queue is empty, and holds nothing any more.
+	// A worker leaves only when the queue is empty.
 	for (size_t i = 0; i < workers->n_threads; i++)
 		pthread_join(workers->threads[i], NULL);
 	workers->n_threads = 0;
@@ -257,7 +196,6 @@ void sut_workers_free(struct sut_workers *workers)
 {
 	if (!workers)
 		return;
-	sut_bus_set_bell(workers->hub->bus, NULL, NULL);
 	sut_workers_stop(workers);
 	pthread_cond_destroy(&workers->work);
 	pthread_cond_destroy(&workers->tick);
@@ -341,10 +279,10 @@ ssize_t sut_workers_read_stream(struct sut_workers *workers, struct sut_call *ca
 	return is_over ? -1 : (ssize_t)size;
 }
 
-void sut_workers_count(struct sut_workers *workers, size_t *n_held_ret, size_t *n_streams_ret)
+size_t sut_workers_n_streams(struct sut_workers *workers)
 {
 	pthread_mutex_lock(&workers->lock);
-	*n_held_ret = workers->n_held;
-	*n_streams_ret = workers->n_streams;
+	size_t n = workers->n_streams;
 	pthread_mutex_unlock(&workers->lock);
+	return n;
 }
