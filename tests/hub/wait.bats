@@ -112,3 +112,12 @@ api_token() {
 	wait_for 60 are_closed
 	[[ $(n_files) -ge $((before + 80 - 5)) ]]
 }
+
+@test "requests beyond what the hub takes at a time wait their turn" {
+	stop_hub
+	start_hub --max-connections 400
+	# A fourth of the connections, and 128.
+	run python3 "$BATS_TEST_DIRNAME/crowd.py" "${url##*:}" "$data/ca.crt" "$hub" 390 228
+	echo "$output"
+	[[ $status == 0 && $(grep -c '^ok' <<<"$output") == 2 ]]
+}
