@@ -55,7 +55,7 @@ asan: setup-check ## unit and command line tests under ASan and UBSan
 tsan: setup-check ## the hub's tests under ThreadSanitizer
 	@[ -f build-tsan/build.ninja ] || \
 		meson setup build-tsan -Db_sanitize=thread -Db_lundef=false
-	@ninja -C build-tsan suture suture-hub tests/hub-rollout/hub-seed
+	@ninja -C build-tsan suture suture-hub fleet-load tests/hub-rollout/hub-seed
 	@TSAN_OPTIONS=halt_on_error=1 SUTURE=$(CURDIR)/build-tsan/suture bats --tap $(TSAN_TESTS)
 
 .PHONY: fuzz check-fuzz
