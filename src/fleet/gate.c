@@ -107,8 +107,9 @@ static void judge_sample(const struct sut_gate_input *in, struct sut_gate *gate)
 	if (in->counts->devices == 0)
 		say(gate, "No device is in this ring: nothing to wait for.");
 	else
-		say(gate, "%.0f of %.0f devices that are needed have tried.", gate->value,
-		    gate->limit);
+		say(gate, "%.0f %s tried; %.0f %s needed.", gate->value,
+		    gate->value == 1 ? "device has" : "devices have", gate->limit,
+		    gate->limit == 1 ? "is" : "are");
 }
 
 static void judge_success(const struct sut_gate_input *in, struct sut_gate *gate)

@@ -8,7 +8,11 @@
  */
 
 const types = ["overview", "device", "rollout", "audit"];
-const retryMs = 5000;
+const retryMs = 2000;
+
+/** The hub ends each stream after some minutes, and the next one opens at once: a page is
+ *  called disconnected only when it was without a stream for so long. */
+const patienceMs = 5000;
 
 /**
  * @param {{onEvent: (type: string, data: any) => void, onState: (live: boolean) => void,
@@ -19,15 +23,18 @@ export function openEvents(listener, url = "api/v1/events") {
   let source = null;
   let timer = null;
   let opened = 0;
+  let lost = null; // the timer of the patience
 
   const open = () => {
     source = new EventSource(url);
     source.onopen = () => {
+      clearTimeout(lost);
+      lost = null;
       listener.onState(true);
       if (opened++ > 0) listener.onMissed();
     };
     source.onerror = () => {
-      listener.onState(false);
+      lost ??= setTimeout(() => listener.onState(false), patienceMs);
       if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, retryMs);
     };
     // The hub no longer has what came behind the last event that this page saw.
@@ -39,6 +46,7 @@ export function openEvents(listener, url = "api/v1/events") {
 
   return () => {
     clearTimeout(timer);
+    clearTimeout(lost);
     source.close();
   };
 }

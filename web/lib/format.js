@@ -82,6 +82,11 @@ export function bytes(n) {
   return i === 0 || n >= 100 ? `${Math.round(n)} ${units[i]}` : `${n.toFixed(1)} ${units[i]}`;
 }
 
+/** A text in which each long id is cut to its first and last digits, which differ. */
+export function shortIds(text) {
+  return String(text ?? "").replace(/([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{6}([0-9a-f]{6})/g, "$1…$2");
+}
+
 /** The first 12 digits of a build-id or digest, enough to tell two apart. */
 export function short(hex) {
   return hex ? hex.slice(0, 12) : "–";

@@ -88,7 +88,7 @@ const pages = {
     parts: (route, user) => ({
       policy: "/policy",
       ...(user?.role === "viewer" ? {} : { tokens: "/enrolment-tokens?limit=200" }),
-      ...(user?.role === "administrator" ? { users: "/users?limit=200" } : {}),
+      ...(user?.role === "administrator" ? { users: "/users?limit=200", apiTokens: "/api-tokens?limit=200" } : {}),
     }),
   },
   unknown: { title: "No such page", topics: [], parts: () => ({}) },

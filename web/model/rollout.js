@@ -37,7 +37,8 @@ export function actionsOf(rollout) {
       ];
     }
     case "waiting":
-      return [{ action: "start" }];
+    case "rolled-back":
+      return [{ action: "start" }, { action: "recall" }];
     case "paused":
       return [{ action: "resume" }, ...on];
     case "completed":
@@ -80,8 +81,10 @@ export function touches(rollout, { action, ring }) {
       return `${plural(done, "device")} that ${has} ${release} will go back to the release before, without a restart. ${plural(rest, "other device")} will not take it.`;
     case "recall":
       return `${plural(done, "device")} that ${has} ${release} will take its hotpatches out at once, without a restart. Nobody can start this release again. The signed revocation is the release key's: suture repo recall.`;
-    default:
-      return `${plural(devices, "device")} in ${plural(rollout.rings.length, "ring")} will take ${release}, ring by ring.`;
+    default: {
+      const again = rollout.state === "rolled-back" ? " It was rolled back and begins anew with its first ring." : "";
+      return `${plural(devices, "device")} in ${plural(rollout.rings.length, "ring")} will take ${release}, ring by ring.${again}`;
+    }
   }
 }
 
@@ -92,7 +95,8 @@ function waitingNames(rollout) {
 
 /** The value of a gate against its limit, as a short text: "97.5 % of at least 98 %". */
 export function gateFigure(gate) {
-  if (gate.name === "approval" || (gate.value == null && gate.limit == null)) return "";
+  const isTime = gate.name === "soak" || gate.name === "deferral";
+  if (gate.name === "approval" || (isTime && gate.limit === 0) || (gate.value == null && gate.limit == null)) return "";
   return `${gateNumber(gate, gate.value)} / ${gateNumber(gate, gate.limit)}`;
 }
 

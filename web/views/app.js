@@ -60,7 +60,7 @@ function Frame({ session, route, parts, live, now, notice, theme, actions }) {
         </ul></nav>
         <${Foot} user=${session.user} live=${live} theme=${theme} actions=${actions} />
       </header>
-      <main id="main" tabindex="-1" ref=${main}>
+      <main id="main" tabindex="-1" ref=${main} data-page=${`${page.name}/${route.id ?? ""}`}>
         <${View} key=${route.id} route=${route} parts=${parts} user=${session.user} now=${now} actions=${actions} />
       </main>
     </div>

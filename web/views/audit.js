@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Who changed what and why; each entry carries the digest of the one before. */
 
-import { count, short } from "../lib/format.js";
+import { count, short, shortIds } from "../lib/format.js";
 import { html } from "../lib/html.js";
 import { link } from "../lib/route.js";
 import { Mark } from "./parts/badge.js";
+import { Field } from "./parts/field.js";
 import { Pager } from "./parts/pager.js";
 import { Empty, Part } from "./parts/states.js";
 import { Table } from "./parts/table.js";
@@ -36,8 +37,8 @@ function Filters({ query }) {
   };
   return html`
     <form class="filters" role="search" aria-label="Filter the audit log" onSubmit=${submit}>
-      <label>Actor <input name="actor" value=${query.actor ?? ""} /></label>
-      <label>Action <input name="action" value=${query.action ?? ""} /></label>
+      <label>Actor <${Field} name="actor" value=${query.actor ?? ""} /></label>
+      <label>Action <${Field} name="action" value=${query.action ?? ""} /></label>
       <button type="submit">Search</button>
       ${(query.actor || query.action) && html`<a class="button" href=${link("audit")}>Clear</a>`}
     </form>`;
@@ -49,7 +50,8 @@ function List({ list, route, now }) {
     <${Table} caption="Audit log, newest first" rows=${list.items} rowKey=${(e) => String(e.seq)} columns=${[
       { label: "Nr.", kind: "number wide", cell: (e) => count(e.seq) },
       { label: "Time", kind: "nowrap", cell: (e) => html`<${When} at=${e.time} now=${now} exact=${true} />` },
-      { label: "Actor", cell: (e) => html`<a href=${link("audit", null, { actor: e.actor })}>${e.actor}</a>` },
+      { label: "Actor", cell: (e) => html`<a href=${link("audit", null, { actor: e.actor })}
+        title=${e.actor}>${shortIds(e.actor)}</a>` },
       { label: "Action", kind: "main", cell: (e) => html`<a href=${link("audit", null, { action: e.action })}>${e.action}</a>` },
       { label: "Object", cell: (e) => html`<${ObjectOf} entry=${e} />` },
       { label: "Detail", kind: "text", cell: (e) => detailText(e.detail) },
@@ -61,8 +63,8 @@ function List({ list, route, now }) {
 /** What was changed, as a link where it has a page. */
 function ObjectOf({ entry }) {
   const page = { device: "devices", rollout: "rollouts" }[entry.action.split(".")[0]];
-  return page && entry.object ? html`<a class="break" href=${link(page, entry.object)}>${entry.object}</a>`
-    : html`<span class="break">${entry.object}</span>`;
+  return page && entry.object ? html`<a class="break" title=${entry.object} href=${link(page, entry.object)}>${shortIds(entry.object)}</a>`
+    : html`<span class="break" title=${entry.object}>${shortIds(entry.object)}</span>`;
 }
 
 /** The detail is a text, or a few named values. */

@@ -6,6 +6,7 @@ import { html } from "../lib/html.js";
 import { link } from "../lib/route.js";
 import { deviceStatuses } from "../model/status.js";
 import { Badge } from "./parts/badge.js";
+import { Field } from "./parts/field.js";
 import { Pager } from "./parts/pager.js";
 import { Empty, Part } from "./parts/states.js";
 import { Table } from "./parts/table.js";
@@ -39,7 +40,7 @@ function Filters({ query, rings, groups }) {
   const changed = (event) => go(event.currentTarget.form);
   return html`
     <form class="filters" role="search" aria-label="Filter devices" onSubmit=${submit}>
-      <label class="grow">Search <input type="search" name="q" placeholder="host name" value=${query.q ?? ""} /></label>
+      <label class="grow">Search <${Field} type="search" name="q" placeholder="host name" value=${query.q ?? ""} /></label>
       <${Choice} name="status" label="Status" value=${query.status} onChange=${changed}
         options=${[["", "Any"], ...deviceStatuses.map((s) => [s.id, s.word])]} />
       <${Choice} name="ring" label="Ring" value=${query.ring} onChange=${changed}

@@ -40,17 +40,26 @@ function Head({ rollout, user, now, actions }) {
         ${rollout.expedited && html`<span class="tag">expedited</span>`}</h1>
       ${mayOperate(user) && html`<${RolloutActions} rollout=${rollout} actions=${actions} />`}
     </div>
+    ${hint(rollout) && html`<p class="lead">${hint(rollout)}</p>`}
     <dl class="facts">
       <div><dt>Release</dt><dd><a href=${link("releases", rollout.release)}>${rollout.release}</a></dd></div>
       <div><dt>Devices done</dt><dd>${count(done)} of ${count(devices)}${devices > 0 ? ` (${percent(done / devices)})` : ""}</dd></div>
       <div><dt>Failed</dt><dd>${failed > 0 ? html`<b class="bad">${count(failed)}</b>` : "0"}</dd></div>
-      <div><dt>Started</dt><dd><${When} at=${rollout.created} now=${now} /></dd></div>
+      <div><dt>Made</dt><dd><${When} at=${rollout.created} now=${now} /></dd></div>
       <div><dt>Decision</dt><dd>${decisionText(rollout)}</dd></div>
     </dl>
     <section aria-labelledby="h-rings">
       <h2 id="h-rings">Rings and gates</h2>
       <${Lanes} rings=${rollout.rings} now=${now} full=${true} />
     </section>`;
+}
+
+/** Where a person's word is all that is waited for. */
+function hint({ state, release }) {
+  if (state === "waiting") return "It waits until a person starts it.";
+  if (state === "paused") return "It is paused: no further device takes it until a person resumes it. To open all rings at once, resume it first, then expedite it.";
+  if (state === "rolled-back") return `It was rolled back: devices that had ${release} go back. It can be started again, from its first ring.`;
+  return "";
 }
 
 /** Whether devices can already read the last decision in the repository. */

@@ -30,7 +30,7 @@ function List({ list, route, now }) {
         ${r.expedited ? html` <span class="tag">expedited</span>` : ""}` },
       { label: "Rings", kind: "wide", cell: (r) => ringsText(r) },
       { label: "Devices done", kind: "share", cell: (r) => html`<${Done} rollout=${r} />` },
-      { label: "Started", cell: (r) => html`<${When} at=${r.created} now=${now} />` },
+      { label: "Made", cell: (r) => html`<${When} at=${r.created} now=${now} />` },
     ]} />
     <${Pager} route=${route} list=${list} what="rollouts" />`;
 }

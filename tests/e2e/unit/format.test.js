@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { bytes, count, day, duration, percent, plural, relative, short, time } from "../../../web/lib/format.js";
+import { bytes, count, day, duration, percent, plural, relative, short, shortIds, time } from "../../../web/lib/format.js";
 
 const noon = Date.parse("2026-11-10T12:00:00Z");
 
@@ -44,6 +44,12 @@ test("spans are told as the hub tells them", () => {
     [86370, "1 day"], [190800, "2 days 5 h"], [862199, "9 days 23 h"], [863989, "10 days"], [15552000, "180 days"],
   ];
   for (const [seconds, text] of cases) assert.equal(duration(seconds), text);
+});
+
+test("long ids are cut where others are the same", () => {
+  assert.equal(shortIds("enrolment-token:01a2061c-6ad8-7e8c-b371-ac68d8f933a7"), "enrolment-token:01a2061c…f933a7");
+  assert.equal(shortIds("user:admin"), "user:admin");
+  assert.equal(shortIds(null), "");
 });
 
 test("sizes have three digits at most", () => {

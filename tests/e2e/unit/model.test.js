@@ -40,12 +40,12 @@ test("statuses are counted in one order, also those that no device has", () => {
 
 test("what can be done with a rollout follows from its state", () => {
   const names = (state, more = {}) => actionsOf({ ...rollout, state, ...more }).map((a) => a.action);
-  assert.deepEqual(names("waiting"), ["start"]);
+  assert.deepEqual(names("waiting"), ["start", "recall"]);
   assert.deepEqual(names("running"), ["approve", "pause", "expedite", "roll-back", "recall"]);
   assert.deepEqual(names("running", { expedited: true }), ["approve", "pause", "roll-back", "recall"]);
   assert.deepEqual(names("paused"), ["resume", "roll-back", "recall"]);
   assert.deepEqual(names("completed"), ["roll-back", "recall"]);
-  assert.deepEqual(names("rolled-back"), []);
+  assert.deepEqual(names("rolled-back"), ["start", "recall"]);
   assert.deepEqual(names("recalled"), []);
 });
 
@@ -72,6 +72,7 @@ test("gates show value and limit in their own unit", () => {
   assert.equal(gateFigure({ name: "deferral", value: 90000, limit: 259200 }), "1 day 1 h / 3 days");
   assert.equal(gateFigure({ name: "sample", value: 4, limit: 10 }), "4 / 10");
   assert.equal(gateFigure({ name: "error-rate", value: null, limit: 0.01 }), "– / 1 %");
+  assert.equal(gateFigure({ name: "deferral", value: 5, limit: 0 }), "");
   assert.equal(gateFigure({ name: "approval", value: null, limit: null }), "");
 });
 

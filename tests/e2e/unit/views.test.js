@@ -37,7 +37,8 @@ const pages = {
       detail: { reason: "too fast" }, hash: "aa".repeat(32), prev: "bb".repeat(32) }) },
   "#/settings": { policy: fixture.policy, users: list({ name: "admin", role: "administrator", created: "2026-11-01T00:00:00Z" }),
     tokens: list({ id: "t", label: "web servers", ring: null, uses: 5, used: 2, created: "2026-11-10T11:00:00Z",
-      expires: "2026-11-11T11:00:00Z", created_by: "anna" }) },
+      expires: "2026-11-11T11:00:00Z", created_by: "anna" }),
+    apiTokens: list({ id: "a", label: "monitoring", role: "viewer", created: "2026-11-10T11:00:00Z", expires: null }) },
 };
 
 const readyParts = (parts) => Object.fromEntries(Object.entries(parts).map(([name, data]) => [name, ready(data)]));
@@ -48,7 +49,7 @@ test("each page has one heading, and says where one is", () => {
     const markup = show(hash, "administrator");
     assert.equal(markup.match(/<h1/g).length, 1, hash);
     assert.equal(markup.match(/aria-current="page"/g).length, 1, hash);
-    assert.match(markup, /<main id="main" tabindex="-1">/);
+    assert.match(markup, /<main id="main" tabindex="-1" data-page=/);
   }
 });
 

@@ -24,7 +24,7 @@ export function Processes({ processes, now }) {
         { label: "Build", kind: "wide", cell: (p) => html`<code title=${p.build_id}>${short(p.build_id)}</code>` },
         { label: "Hotpatch", kind: "wide", cell: (p) => html`<${Hotpatch} process=${p} />` },
         { label: "Proof", cell: (p) => html`<${Proof} process=${p} now=${now} />` },
-        { label: "Pause", kind: "number wide", cell: (p) => (p.pause_us == null ? "–" : `${Math.round(p.pause_us)} µs`) },
+        { label: "Pause", kind: "number", cell: (p) => (p.pause_us == null ? "–" : `${Math.round(p.pause_us)} µs`) },
       ]} />`;
 }
 

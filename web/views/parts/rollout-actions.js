@@ -2,6 +2,7 @@
 /** What a person can do with rollouts; each asks for its reason first. */
 
 import { html } from "../../lib/html.js";
+import { link } from "../../lib/route.js";
 import { actionsOf, actionText, actionTitle, touches } from "../../model/rollout.js";
 import { useState } from "../../vendor/hooks.js";
 import { FormDialog, ReasonDialog, ReasonField, reasonOf } from "./dialog.js";
@@ -41,14 +42,17 @@ export function StartRollout({ releases, actions }) {
     ${open && html`<${StartDialog} releases=${free} actions=${actions} onClose=${() => setOpen(false)} />`}`;
 }
 
-/** Releases that no rollout is about, and that were not recalled. */
+/** Releases that no rollout is about, and that were not recalled; a baseline needs none. */
 const startable = (releases) =>
-  (releases ?? []).filter((release) => !release.rollout && !release.revoked);
+  (releases ?? []).filter((release) => release.kind === "hotpatch" && !release.rollout && !release.revoked);
 
 function StartDialog({ releases, actions, onClose }) {
   const submit = async (fields) => {
-    const body = { release: fields.release.value, reason: reasonOf(fields) };
-    await actions.change("POST", "/rollouts", body, `Rollout ${body.release} was made.`);
+    const release = fields.release.value;
+    const reason = reasonOf(fields);
+    const { id } = await actions.change("POST", "/rollouts", { release, reason }, `Rollout ${release} is made.`);
+    await actions.change("POST", `/rollouts/${encodeURIComponent(id)}/start`, { reason }, `Rollout ${release} started.`);
+    location.hash = link("rollouts", id);
   };
   return html`
     <${FormDialog} title="Start a rollout" label="Start" submit=${submit} onClose=${onClose}>

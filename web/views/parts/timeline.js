@@ -9,7 +9,7 @@ import { When } from "./when.js";
  *          rings: {name: string, label: string}[], now: number}} props */
 export function Timeline({ entries, rings, now }) {
   if (!entries?.length) return html`<p class="empty">Nothing has happened yet.</p>`;
-  const newest = [...entries].sort((a, b) => (a.time < b.time ? 1 : -1));
+  const newest = [...entries].reverse(); // the hub tells them in their order
   return html`
     <ol class="timeline">
       ${newest.map((entry, i) => html`

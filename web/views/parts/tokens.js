@@ -4,7 +4,9 @@
 import { plural } from "../../lib/format.js";
 import { html } from "../../lib/html.js";
 import { useState } from "../../vendor/hooks.js";
-import { Dialog, FormDialog } from "./dialog.js";
+import { FormDialog } from "./dialog.js";
+import { Field } from "./field.js";
+import { Secret } from "./secret.js";
 import { Empty } from "./states.js";
 import { Table } from "./table.js";
 import { When } from "./when.js";
@@ -19,8 +21,9 @@ export function Tokens({ list, now, actions }) {
       { label: "Ring", cell: (t) => t.ring ?? "by the policy" },
       { label: "Used", kind: "number", cell: (t) => `${t.used} of ${t.uses}` },
       { label: "Expires", cell: (t) => html`<${When} at=${t.expires} now=${now} />` },
-      { label: "Made by", kind: "wide", cell: (t) => t.created_by },
-      { label: "Action", cell: (t) => html`<button type="button" class="quiet" onClick=${() => setAsked(t)}>Take back</button>` },
+      { label: "Made by", kind: "wide", cell: (t) => t.created_by.replace(/^user:/, "") },
+      { label: "Action", cell: (t) => html`<button type="button" class="quiet" aria-label=${`Take back ${t.label}`}
+        onClick=${() => setAsked(t)}>Take back</button>` },
     ]} />
     ${asked && html`<${TakeBack} token=${asked} actions=${actions} onClose=${() => setAsked(null)} />`}`;
 }
@@ -44,7 +47,8 @@ export function NewToken({ rings, actions }) {
   return html`
     <button type="button" class="main" onClick=${() => setOpen(true)}>New token</button>
     ${open && html`<${NewTokenDialog} rings=${rings} submit=${submit} onClose=${() => setOpen(false)} />`}
-    ${token && html`<${Made} token=${token} onClose=${() => setToken("")} />`}`;
+    ${token && html`<${Secret} token=${token} onClose=${() => setToken("")}
+      hint=${html`Put this into the device's <code>token_file</code>.`} />`}`;
 }
 
 const tokenOf = ({ label, ring, uses, hours }) => ({
@@ -58,18 +62,7 @@ function NewTokenDialog({ rings, submit, onClose }) {
       <label>Label <input name="label" maxlength="127" required autofocus placeholder="e.g. web servers" /></label>
       <label>Ring <select name="ring"><option value="">By the policy</option>
         ${rings.map((r) => html`<option key=${r.name} value=${r.name}>${r.label || r.name}</option>`)}</select></label>
-      <label>Devices <input name="uses" type="number" min="1" max="100000" value="1" required /></label>
-      <label>Hours until it expires <input name="hours" type="number" min="1" max="8760" value="24" required /></label>
-    <//>`;
-}
-
-/** The token's text is shown this once. */
-function Made({ token, onClose }) {
-  return html`
-    <${Dialog} title="The new token" onClose=${onClose}>
-      <p>Put this into the device's <code>token_file</code>. It is shown only now; the hub keeps its digest.</p>
-      <textarea class="token" readonly rows="4" aria-label="The token" autofocus
-        onFocus=${(event) => event.currentTarget.select()}>${token}</textarea>
-      <p class="buttons"><button type="button" class="main" onClick=${onClose}>Done</button></p>
+      <label>Devices <${Field} name="uses" type="number" min="1" max="100000" value="1" required /></label>
+      <label>Hours until it expires <${Field} name="hours" type="number" min="1" max="8760" value="24" required /></label>
     <//>`;
 }
