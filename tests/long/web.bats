@@ -73,6 +73,38 @@ scenario() {
 	scenario "rolling back names how many devices it touches"
 }
 
+@test "pages: starting a rollout asks for a reason, is in the audit log, and the rollout runs" {
+	scenario "starting a rollout asks for a reason, is in the audit log, and the rollout runs"
+}
+
+@test "pages: approving a ring opens it, with who approved and why" {
+	scenario "approving a ring opens it, with who approved and why"
+}
+
+@test "pages: expediting opens all rings; a paused rollout says what to do first" {
+	scenario "expediting opens all rings; a paused rollout says what to do first"
+}
+
+@test "pages: recalling takes a release back for good, with the reason" {
+	scenario "recalling takes a release back for good, with the reason"
+}
+
+@test "pages: an administrator changes the gates of a ring" {
+	scenario "an administrator changes the gates of a ring"
+}
+
+@test "pages: rings are made, moved and removed" {
+	scenario "rings are made, moved and removed"
+}
+
+@test "pages: a user is made, signs in, and is taken away" {
+	scenario "a user is made, signs in, and is taken away"
+}
+
+@test "pages: an API token is shown once, works, and is taken back" {
+	scenario "an API token is shown once, works, and is taken back"
+}
+
 @test "pages: a page that lost the hub finds it again by itself" {
 	scenario "a page that lost the hub finds it again by itself"
 }

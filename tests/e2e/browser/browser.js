@@ -4,6 +4,9 @@
 import { existsSync } from "node:fs";
 import { chromium } from "playwright-core";
 
+import { parseRoute } from "../../../web/lib/route.js";
+import { pageOf } from "../../../web/model/pages.js";
+
 const programs = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 export const limit = 60000; // a loaded machine may need long
 
@@ -90,10 +93,24 @@ class Visitor {
     await this.loaded();
   }
 
-  /** Wait until the page shows what it fetched. */
+  /** Wait until the page of the address is there and shows what it fetched. */
   async loaded() {
+    const route = parseRoute(new URL(this.page.url()).hash);
+    const name = `${pageOf(route).name}/${route.id ?? ""}`;
     await this.page.locator("nav[aria-label=Pages]").waitFor();
-    await this.page.waitForFunction(() => document.querySelector("main h1, main .problem") && !document.querySelector(".loading"));
+    await this.page.waitForFunction((name) => document.querySelector("main").dataset.page === name &&
+      document.querySelector("main h1, main .problem") && !document.querySelector(".loading"), name);
+  }
+
+  /** Wait until the page and something that changes beside it agree. @p look tells what is wrong. */
+  async agrees(look) {
+    const end = Date.now() + limit;
+    for (;;) {
+      const wrong = await look();
+      if (!wrong) return;
+      if (Date.now() > end) throw new Error(`never agreed: ${wrong}`);
+      await this.page.waitForTimeout(100);
+    }
   }
 
   /** Wait until the stream of events is open. */

@@ -27,6 +27,7 @@ async function play(world, browser, number, name, scenario) {
   const visitor = await visit(browser, world.base);
   let wrong;
   try {
+    await world.keepAlive();
     await scenario(world, visitor);
     wrong = visitor.wrong.length ? `the page did what it must not:\n${visitor.wrong.join("\n")}` : null;
   } catch (error) {

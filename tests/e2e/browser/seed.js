@@ -65,7 +65,13 @@ async function makeRepository(dir, suture) {
     "--package", "cache", "--summary", "A line of exactly the limit is let through.");
   await repo("add", "2026.11", "--baseline", "2026.10", "--advisory", "CVE-2026-1441", "--date", "2026-11-10", old, fixed);
   await repo("publish", "--keys", paths.keys);
-  return paths;
+  return { ...paths, old, fixed, repo };
+}
+
+/** Another release on the same baseline: the hotpatches of the one before it. */
+async function publishRelease({ repo, keys, old, fixed }, name) {
+  await repo("add", name, "--baseline", "2026.10", "--advisory", "CVE-2026-1441", "--date", "2026-11-10", old, fixed);
+  await repo("publish", "--keys", keys);
 }
 
 /** The release's document, as devices find it. */
@@ -118,7 +124,7 @@ function oddReport(hotpatch, report) {
 async function makeFleet(world, hotpatch) {
   const devices = [];
   for (const [ring, , n] of rings) {
-    const { token } = await world.admin.api("POST", "/enrolment-tokens", { uses: n + 1, expires_s: 3600, ring, label: `ring ${ring}` });
+    const { token } = await world.admin.api("POST", "/enrolment-tokens", { uses: n + 2, expires_s: 3600, ring, label: `ring ${ring}` });
     world.tokens[ring] = token;
     for (let i = 0; i < n; i += 4) {
       const names = Array.from({ length: Math.min(4, n - i) }, (_, k) => i + k);
@@ -135,8 +141,9 @@ export async function makeWorld({ dir, suture, suturehub, web }) {
   const data = join(dir, "data");
   const args = (listen) => ["--data", data, "--listen", listen, "--name", "127.0.0.1", "--web", web,
     "--repository", paths.repository, "--keys", paths.keys, "--passphrase-file", paths.passphrase];
-  const world = { tokens: {}, hub: await startHub({ program: suturehub, args: args("127.0.0.1:0") }) };
+  const world = { tokens: {}, policy, hub: await startHub({ program: suturehub, args: args("127.0.0.1:0") }) };
   world.end = () => stopHub(world.hub);
+  world.publish = (name) => publishRelease(paths, name);
   try {
     await fill(world, { dir, data, hotpatch, suturehub, args });
   } catch (error) {
@@ -171,6 +178,16 @@ async function fill(world, { dir, data, hotpatch, suturehub, args }) {
   };
   world.devices = await makeFleet(world, hotpatch);
   await beginRollout(world, hotpatch);
+
+  // A hub calls a device that is silent for minutes off line. On a slow machine the
+  // scenarios take longer than that, so the fleet reports again between them.
+  let reported = Date.now();
+  world.keepAlive = async () => {
+    if (Date.now() - reported < 60000) return;
+    for (let i = 0; i < world.devices.length; i += 4)
+      await Promise.all(world.devices.slice(i, i + 4).map((device) => device.reportAgain()));
+    reported = Date.now();
+  };
 }
 
 /** The rollout of 2026.11 runs, its first ring is open and has the release. */
