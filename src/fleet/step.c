@@ -267,9 +267,7 @@ static struct sut_err *check_transition(const struct sut_rollout *r, enum sut_de
 			       r->release, sut_decision_name(kind), sut_decision_name(kind));
 	return sut_err(SUT_E_USAGE, "the rollout of %s is %s, so it cannot %s%s", r->release,
 		       sut_rollout_state_name(r->state), sut_decision_name(kind),
-		       r->state == SUT_ROLLOUT_RUNNING       ? ""
-		       : r->state == SUT_ROLLOUT_ROLLED_BACK ? ": start it again first"
-							     : ": publish a later release");
+		       r->state == SUT_ROLLOUT_RUNNING ? "" : ": publish a later release");
 }
 
 struct sut_err *sut_rollout_decide(struct sut_rollout *rollout, enum sut_decision_kind kind,
