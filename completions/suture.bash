@@ -16,7 +16,7 @@ _suture() {
 		names="$("${COMP_WORDS[0]}" "$command" --help 2>/dev/null |
 			sed -nE 's/^  ([a-z][a-z-]*)( .*)?$/\1/p' | sort -u)"
 		mapfile -t COMPREPLY < <(compgen -W "$names" -- "$word")
-	elif [[ $command == @(build|repo) ]]; then
+	elif [[ $command == @(build|calendar|repo) ]]; then
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 	else
 		mapfile -t COMPREPLY < <(compgen -f -X '!*.hotpatch' -- "$word"; compgen -d -- "$word")

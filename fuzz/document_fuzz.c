@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "fleet/baseline.h"
+#include "fleet/calendar.h"
 #include "fleet/policy.h"
 #include "fleet/release.h"
 #include "fleet/rollout.h"
@@ -25,6 +26,20 @@ TRY(rollout)
 TRY(revocation)
 TRY(policy)
 
+static void try_rule(struct sut_view bytes)
+{
+	struct sut_calendar_rule rule;
+	struct sut_calendar calendar = { 0 };
+	struct sut_err *err = sut_calendar_rule_read(bytes, &rule);
+
+	if (!err) {
+		json_decref(sut_calendar_rule_write(&rule));
+		err = sut_calendar_init(&rule, 2026, NULL, 0, &calendar);
+	}
+	sut_calendar_deinit(&calendar);
+	sut_err_free(err);
+}
+
 /** Any bytes at all: each kind of document parses them or refuses, and what was parsed can be
  *  written and freed. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -37,5 +52,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	try_rollout(bytes);
 	try_revocation(bytes);
 	try_policy(bytes);
+	try_rule(bytes);
 	return 0;
 }

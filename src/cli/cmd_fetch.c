@@ -13,14 +13,12 @@
 #include "base/json.h"
 #include "base/time.h"
 #include "cli/command.h"
+#include "cli/remote.h"
 #include "cli/ui.h"
-#include "fleet/release.h"
-#include "fleet/rollout.h"
 #include "fleet/version.h"
 #include "process/find.h"
 #include "process/module.h"
 #include "tuf/client.h"
-#include "tuf/http.h"
 #include "tuf/metadata.h"
 
 const char sut_usage_fetch[] =
@@ -39,28 +37,17 @@ const char sut_usage_fetch[] =
 	"  --json                print what was fetched as JSON\n\n"
 	"Exit status: 0 all that is needed is there, 1 error, 2 bad usage.\n";
 
-// A document is never larger; what is comes from a broken repository.
-static const size_t max_document = 16 << 20;
-
 /** What is asked for. Borrows argv. */
 struct request {
-	const char *repository, *root, *store, *ring, *release, *ca_file;
+	struct sut_remote_place place;
+	const char *ring, *release;
 	bool is_all, is_json;
-};
-
-/** What the repository says. Owns everything. */
-struct known {
-	struct sut_release *releases;
-	struct sut_rollout *rollouts;
-	struct sut_revocation *revocations;
-	struct sut_catalogue catalogue; /**< Borrows from the three. */
 };
 
 /** A fetch. Owns what it makes. */
 struct fetch {
 	const struct request *request;
-	struct sut_tuf_client *client;
-	struct known known;
+	struct sut_remote remote;
 	struct sut_want want;              /**< With --ring. */
 	const struct sut_release *release; /**< Without; NULL: there is none. */
 	json_t *running;                   /**< Builds that matter: hex → number of processes. */
@@ -69,37 +56,23 @@ struct fetch {
 	uint64_t size, full_size;
 };
 
-static void known_deinit(struct known *known)
-{
-	for (size_t i = 0; i < known->catalogue.n_releases; i++)
-		sut_release_deinit(&known->releases[i]);
-	for (size_t i = 0; i < known->catalogue.n_rollouts; i++)
-		sut_rollout_deinit(&known->rollouts[i]);
-	for (size_t i = 0; i < known->catalogue.n_revocations; i++)
-		sut_revocation_deinit(&known->revocations[i]);
-	free(known->releases);
-	free(known->rollouts);
-	free(known->revocations);
-}
-
 static void fetch_deinit(struct fetch *f)
 {
 	sut_want_deinit(&f->want);
-	known_deinit(&f->known);
 	json_decref(f->running);
 	json_decref(f->files);
-	sut_tuf_client_close(f->client);
+	sut_remote_close(&f->remote);
 }
 
 static struct sut_err *read_request(int argc, char **argv, struct request *ret)
 {
 	const struct sut_ui_place places[] = {
-		{ "repository", &ret->repository, NULL },
-		{ "root", &ret->root, NULL },
-		{ "store", &ret->store, NULL },
+		{ "repository", &ret->place.repository, NULL },
+		{ "root", &ret->place.root, NULL },
+		{ "store", &ret->place.store, NULL },
 		{ "ring", &ret->ring, NULL },
 		{ "release", &ret->release, NULL },
-		{ "ca-file", &ret->ca_file, NULL },
+		{ "ca-file", &ret->place.ca_file, NULL },
 		{ "all", NULL, &ret->is_all },
 		{ "json", NULL, &ret->is_json },
 		{ 0 },
@@ -110,103 +83,16 @@ static struct sut_err *read_request(int argc, char **argv, struct request *ret)
 		return err;
 	if (optind < argc)
 		return sut_err(SUT_E_USAGE, "'%s': takes options only", argv[optind]);
-	if (!ret->repository || !ret->store)
+	if (!ret->place.repository || !ret->place.store)
 		return sut_err(SUT_E_USAGE, "needs --repository URL|DIR and --store DIR");
 	if (ret->ring && ret->release)
 		return sut_err(SUT_E_USAGE, "--ring and --release exclude each other");
 	return NULL;
 }
 
-static struct sut_err *open_source(const struct request *r, struct sut_tuf_source **ret)
-{
-	const struct sut_tuf_http http = { .url = r->repository, .ca_file = r->ca_file };
-
-	return strstr(r->repository, "://") ? sut_tuf_source_url(&http, ret)
-					    : sut_tuf_source_folder(r->repository, ret);
-}
-
-static struct sut_err *open_client(const struct request *r, struct sut_tuf_source *source,
-				   struct sut_tuf_client **ret)
-{
-	const struct sut_tuf_options options = { .store = r->store, .source = source };
-	struct sut_err *err = NULL;
-
-	if (r->root) {
-		_cleanup_(sut_file_deinit) struct sut_file root = { 0 };
-		err = sut_file_read(r->root, &root);
-		if (!err)
-			err = sut_tuf_client_trust(r->store, root.view);
-	}
-	if (!err)
-		err = sut_tuf_client_open(&options, ret);
-	return err ? err : sut_tuf_client_refresh(*ret);
-}
-
-static bool is_document(const char *path)
-{
-	size_t size = strlen(path);
-
-	return size > 5 && strcmp(path + size - 5, ".json") == 0;
-}
-
-#define READER(noun)                                                                               \
-	static struct sut_err *read_##noun(struct sut_view bytes, void *ret)                       \
-	{                                                                                          \
-		return sut_##noun##_read(bytes, ret);                                              \
-	}
-READER(release)
-READER(rollout)
-READER(revocation)
-
-// Read the documents of a role into a new array, which @p list points to.
-static struct sut_err *load_role(struct fetch *f, const char *role, size_t size,
-				 struct sut_err *(*read)(struct sut_view, void *), void *list,
-				 size_t *n)
-{
-	_cleanup_free_ struct sut_tuf_target *targets = NULL;
-	size_t n_targets = 0;
-	struct sut_err *err = sut_tuf_client_list(f->client, role, &targets, &n_targets);
-	char *items = err ? NULL : calloc(n_targets + 1, size);
-
-	if (!items)
-		return err ? err : sut_err_nomem();
-	memcpy(list, &items, sizeof(items));
-	for (size_t i = 0; i < n_targets; i++) {
-		_cleanup_(sut_file_deinit) struct sut_file file = { 0 };
-		if (!is_document(targets[i].path))
-			continue;
-		err = sut_tuf_client_get(f->client, &targets[i], max_document, &file);
-		if (!err)
-			err = read(file.view, items + *n * size);
-		if (err)
-			return sut_err_wrap(err, "%s", targets[i].path);
-		++*n;
-	}
-	return NULL;
-}
-
-static struct sut_err *load(struct fetch *f)
-{
-	struct known *k = &f->known;
-	struct sut_catalogue *c = &k->catalogue;
-	struct sut_err *err = load_role(f, "hotpatches", sizeof(*k->releases), read_release,
-					&k->releases, &c->n_releases);
-
-	if (!err)
-		err = load_role(f, "rollouts", sizeof(*k->rollouts), read_rollout, &k->rollouts,
-				&c->n_rollouts);
-	if (!err)
-		err = load_role(f, "revocations", sizeof(*k->revocations), read_revocation,
-				&k->revocations, &c->n_revocations);
-	c->releases = k->releases;
-	c->rollouts = k->rollouts;
-	c->revocations = k->revocations;
-	return err;
-}
-
 static struct sut_err *choose(struct fetch *f)
 {
-	const struct sut_catalogue *c = &f->known.catalogue;
+	const struct sut_catalogue *c = &f->remote.catalogue;
 	const char *name = f->request->release;
 
 	if (f->request->ring)
@@ -282,7 +168,7 @@ static const struct sut_release_hotpatch *hotpatch_for(const struct fetch *f, co
 	if (f->request->ring)
 		return sut_want_hotpatch(&f->want, build, NULL);
 	const struct sut_release_hotpatch *h = sut_release_find(f->release, build);
-	return h && !sut_catalogue_revoked_hotpatch(&f->known.catalogue, h->name) ? h : NULL;
+	return h && !sut_catalogue_revoked_hotpatch(&f->remote.catalogue, h->name) ? h : NULL;
 }
 
 // The signed document says which bytes these are, too: both must agree.
@@ -301,18 +187,18 @@ static struct sut_err *fetch_one(struct fetch *f, const struct sut_release_hotpa
 	struct sut_tuf_target target;
 	bool found;
 	_cleanup_free_ char *folder = NULL, *path = NULL;
-	struct sut_err *err = sut_tuf_client_find(f->client, h->target, &target, &found);
+	struct sut_err *err = sut_tuf_client_find(f->remote.client, h->target, &target, &found);
 
 	if (!err && !found)
 		err = sut_err(SUT_E_UNTRUSTED, "%s is named by its release, and is not there",
 			      h->target);
 	if (!err)
 		err = check_target(h, &target);
-	if (!err && (asprintf(&folder, "%s/targets", f->request->store) < 0 ||
+	if (!err && (asprintf(&folder, "%s/targets", f->request->place.store) < 0 ||
 		     asprintf(&path, "%s/%s", folder, h->target) < 0))
 		err = sut_err_nomem();
 	if (!err)
-		err = sut_tuf_client_download(f->client, &target, folder);
+		err = sut_tuf_client_download(f->remote.client, &target, folder);
 	if (err)
 		return err;
 	f->size += h->size;
@@ -409,7 +295,7 @@ static struct sut_err *print_json(const struct fetch *f)
 	struct sut_tuf_state state;
 	char expires[SUT_TIME_SIZE];
 
-	sut_tuf_client_state(f->client, &state);
+	sut_tuf_client_state(f->remote.client, &state);
 	sut_time_format(state.expires, expires);
 	return sut_ui_print_json(json_pack(
 		"{s:s?, s:s?, s:O, s:I, s:I, s:I, s:{s:I, s:I, s:s}}", "release", release_name(f),
@@ -422,16 +308,11 @@ static struct sut_err *print_json(const struct fetch *f)
 struct sut_err *sut_cmd_fetch(int argc, char **argv, enum sut_exit *status)
 {
 	struct request request = { 0 };
-	_cleanup_(sut_tuf_source_freep) struct sut_tuf_source *source = NULL;
 	_cleanup_(fetch_deinit) struct fetch f = { .request = &request };
 	struct sut_err *err = read_request(argc, argv, &request);
 
 	if (!err)
-		err = open_source(&request, &source);
-	if (!err)
-		err = open_client(&request, source, &f.client);
-	if (!err)
-		err = load(&f);
+		err = sut_remote_open(&request.place, &f.remote);
 	if (!err)
 		err = choose(&f);
 	if (!err)

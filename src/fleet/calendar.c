@@ -49,6 +49,9 @@ static struct sut_err *read_months(const json_t *json, unsigned int *ret)
 		json_int_t value = json_integer_value(month);
 		if (!json_is_integer(month) || value < 1 || value > 12)
 			return sut_err(SUT_E_FORMAT, "\"baselines\" must be months from 1 to 12");
+		if (months & MONTH(value))
+			return sut_err(SUT_E_FORMAT, "\"baselines\" names month %d twice",
+				       (int)value);
 		months |= MONTH(value);
 	}
 	if (!months)
@@ -57,12 +60,34 @@ static struct sut_err *read_months(const json_t *json, unsigned int *ret)
 	return NULL;
 }
 
-struct sut_err *sut_calendar_rule_read(const json_t *json, struct sut_calendar_rule *ret)
+// A person writes a rule: what it does not have may be meant to count.
+static struct sut_err *check_keys(json_t *json)
 {
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(json, key,
+			    value) if (strcmp(key, "week") != 0 && strcmp(key, "weekday") != 0 &&
+				       strcmp(key, "baselines") !=
+					       0) return sut_err(SUT_E_FORMAT,
+								 "\"%s\" is not known: a rule has "
+								 "\"week\", \"weekday\" and "
+								 "\"baselines\"",
+								 key);
+	return NULL;
+}
+
+struct sut_err *sut_calendar_rule_read(struct sut_view bytes, struct sut_calendar_rule *ret)
+{
+	_cleanup_json_ json_t *json = NULL;
 	struct sut_calendar_rule rule = { 0 };
 	int64_t week;
-	struct sut_err *err = sut_json_number(json, "week", 1, 5, &week);
+	struct sut_err *err = sut_json_parse(bytes, &json);
 
+	if (!err)
+		err = sut_json_number(json, "week", 1, 5, &week);
+	if (!err)
+		err = check_keys(json);
 	if (!err)
 		err = read_weekday(json, &rule.weekday);
 	if (!err)

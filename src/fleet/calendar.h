@@ -26,8 +26,9 @@ struct sut_calendar_rule {
 /** The rule where nobody says another one. */
 extern const struct sut_calendar_rule sut_calendar_usual;
 
-/** Read {"week": 2, "weekday": "tuesday", "baselines": [1, 4, 7, 10]}. */
-sut_check struct sut_err *sut_calendar_rule_read(const json_t *json, struct sut_calendar_rule *ret);
+/** Read {"week": 2, "weekday": "tuesday", "baselines": [1, 4, 7, 10]}, and nothing besides. */
+sut_check struct sut_err *sut_calendar_rule_read(struct sut_view bytes,
+						 struct sut_calendar_rule *ret);
 /** And write it, a new reference; NULL when out of memory. */
 json_t *sut_calendar_rule_write(const struct sut_calendar_rule *rule);
 

@@ -8,6 +8,11 @@
 #include "fleet/date.h"
 #include "test.h"
 
+static struct sut_view view(const char *text)
+{
+	return (struct sut_view){ (const uint8_t *)text, strlen(text) };
+}
+
 static int64_t day(const char *text)
 {
 	int64_t at = 0;
@@ -78,7 +83,7 @@ TEST(calendar, rule_is_data)
 	_cleanup_json_ json_t *json = json_loads(text, 0, NULL), *written = NULL;
 	struct sut_calendar_rule rule;
 
-	EXPECT_OK(sut_calendar_rule_read(json, &rule));
+	EXPECT_OK(sut_calendar_rule_read(view(text), &rule));
 	written = sut_calendar_rule_write(&rule);
 	EXPECT(json_equal(json, written));
 	EXPECT_OK(sut_calendar_init(&rule, 2026, NULL, 0, &calendar));
@@ -101,12 +106,30 @@ TEST(calendar, refuses_a_rule_that_is_none)
 		"{\"week\": 2, \"weekday\": \"friday\", \"baselines\": [13]}",
 		"{\"week\": 2, \"weekday\": \"friday\", \"baselines\": [1.5]}",
 		"{\"week\": 2, \"weekday\": \"friday\", \"baselines\": 1}",
+		"{\"week\": 2, \"weekday\": \"friday\", \"baselines\": [1, 1]}",
+		"{\"week\": 2, \"week\": 2, \"weekday\": \"friday\", \"baselines\": [1]}",
+		"{\"week\": 2, \"weekday\": \"friday\", \"baselines\": [1], \"hour\": 9}",
+		"[]",
+		"2",
 	};
 	struct sut_calendar_rule rule;
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
-		_cleanup_json_ json_t *json = json_loads(texts[i], 0, NULL);
-		EXPECT_ERR(sut_calendar_rule_read(json, &rule), SUT_E_FORMAT, "calendar: ");
+		EXPECT_ERR(sut_calendar_rule_read(view(texts[i]), &rule), SUT_E_FORMAT,
+			   "calendar: ");
+	}
+}
+
+TEST(calendar, refuses_every_truncation_of_a_rule)
+{
+	static const char text[] =
+		"{\"week\": 2, \"weekday\": \"tuesday\", \"baselines\": [1, 4, 7, 10]}";
+	struct sut_calendar_rule rule;
+
+	EXPECT_OK(sut_calendar_rule_read(view(text), &rule));
+	for (size_t size = 0; size < strlen(text); size++) {
+		const struct sut_view cut = { (const uint8_t *)text, size };
+		EXPECT_ERR(sut_calendar_rule_read(cut, &rule), SUT_E_FORMAT, "calendar: ");
 	}
 }
 

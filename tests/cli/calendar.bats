@@ -52,3 +52,32 @@ setup() {
 	run -2 "$suture" calendar --repository "$BATS_TEST_TMPDIR/none"
 	[[ $output == *"there is no repository"* ]]
 }
+
+@test "a rule from a file moves days and baselines" {
+	echo '{"week": 5, "weekday": "friday", "baselines": [3, 9]}' >"$BATS_TEST_TMPDIR/rule"
+	run -0 "$suture" calendar 2027 --rule "$BATS_TEST_TMPDIR/rule" --json
+	jq -e '.rule == {"week": 5, "weekday": "friday", "baselines": [3, 9]}' <<<"$output"
+	jq -e '[.events[] | select(.kind == "baseline") | .name] == ["2027.03", "2027.09"]' <<<"$output"
+	mapfile -t dates < <(jq -r '.events[].date' <<<"$output")
+	((${#dates[@]} == 12))
+	for date in "${dates[@]}"; do
+		# A Friday, after which there is none in that month.
+		[[ $(date -u -d "$date" +%u) == 5 ]]
+		[[ $(date -u -d "$date + 7 days" +%m) != $(date -u -d "$date" +%m) ]]
+	done
+}
+
+@test "a rule that is none is refused, by the name of its file" {
+	rule=$BATS_TEST_TMPDIR/rule
+	for text in '' '{' '{"week": 2}' '{"week": 2, "weekday": "tuesday", "baselines": [1], "time": 9}' \
+		'{"week": 2, "weekday": "tuesday", "baselines": [1]} x'; do
+		printf '%s' "$text" >"$rule"
+		run -1 "$suture" calendar --rule "$rule"
+		[[ $output == *"$rule: calendar: "* ]]
+	done
+	[[ $output != *BASELINE* ]]
+	run -1 "$suture" calendar --rule "$rule.none"
+	[[ $output == *"$rule.none: "* ]]
+	run -2 "$suture" calendar --store "$BATS_TEST_TMPDIR"
+	[[ $output == *"go with --repository"* ]]
+}

@@ -167,6 +167,35 @@ publish() {
 	publish
 	run -0 "$suture" calendar 2026 --repository "$repo"
 	[[ $output == *"2026.11.1 out of band 2026.10  published"* ]]
+	# As others see it: verified, at its address, and by a rule of theirs.
+	channel_serve "calendar" "$repo"
+	"$suture" calendar 2026 --repository "$repo" --json >"$BATS_TEST_TMPDIR/own"
+	run -0 "$suture" calendar 2026 --repository "$url" --store "$BATS_TEST_TMPDIR/store" \
+		--root "$repo/metadata/1.root.json" --json
+	diff "$BATS_TEST_TMPDIR/own" - <<<"$output"
+	echo '{"week": 5, "weekday": "friday", "baselines": [2, 8]}' >"$BATS_TEST_TMPDIR/rule"
+	run -0 "$suture" calendar 2026 --rule "$BATS_TEST_TMPDIR/rule" --repository "$url" \
+		--store "$BATS_TEST_TMPDIR/store" --json
+	# What is out has its date; what is to come is the rule's, on what is out.
+	jq -e '.rule.week == 5 and (.events | map(select(.name | startswith("2026.1")))
+		| map([.name, .baseline, .kind, .planned]) == [
+			["2026.10", "2026.10", "baseline", false],
+			["2026.11", "2026.10", "hotpatch", true],
+			["2026.11.1", "2026.10", "hotpatch", false],
+			["2026.12", "2026.10", "hotpatch", true]])' <<<"$output"
+	jq -e '.events | map(select(.published) | .date)[0] == "2026-10-13"' <<<"$output"
+	jq -e '.events[-1].date == "2026-12-25"' <<<"$output"
+}
+
+@test "a calendar of a repository that somebody changed on the way is refused" {
+	channel_serve "changed" "$repo"
+	"$suture" calendar 2026 --repository "$url" --store "$BATS_TEST_TMPDIR/store" \
+		--root "$repo/metadata/1.root.json"
+	sed -i 's/2026-10-13/2026-10-14/' "$repo"/targets/hotpatches/*.2026.10.json
+	run -1 "$suture" calendar 2026 --repository "$url" --store "$BATS_TEST_TMPDIR/store"
+	[[ $output == *"hotpatches/2026.10.json"* ]]
+	run -2 "$suture" calendar 2026 --repository "$url"
+	[[ $output == *"needs --store DIR"* ]]
 }
 
 @test "what cannot be hotpatched is listed, and turns the month into a baseline when asked" {
