@@ -41,6 +41,8 @@ const char sut_usage_repo[] =
 	"                      [--keys KEYS]: publish it at once\n"
 	"  recall REPO RELEASE|HOTPATCH... --reason TEXT [--keys KEYS]\n"
 	"                      take releases or hotpatches out of every process, for good\n"
+	"  prune REPO          remove old metadata, and files that nothing names any more:\n"
+	"                      [--keep N] old versions stay (2)\n"
 	"  status REPO         releases, roles, expiry, who has to sign what\n"
 	"  key list REPO       the keys of all roles\n"
 	"  key add REPO ROLE --keys KEYS|--public FILE [--threshold N]\n"
@@ -77,6 +79,7 @@ static const char *const names[] = {
 	[SUT_REPO_EXPORT] = "export",
 	[SUT_REPO_IMPORT] = "import",
 	[SUT_REPO_FILE] = "file",
+	[SUT_REPO_KEEP] = "keep",
 	[SUT_REPO_UNPLANNED] = "unplanned-baseline",
 	[SUT_REPO_PAUSE] = "pause",
 	[SUT_REPO_RESUME] = "resume",
@@ -92,6 +95,7 @@ static const struct sut_repo_command *const tables[] = {
 	sut_repo_content_commands,
 	sut_repo_release_commands,
 	sut_repo_publish_commands,
+	sut_repo_prune_commands,
 };
 
 const char *sut_repo_value(const struct sut_repo_call *call, enum sut_repo_option option)

@@ -38,6 +38,7 @@ enum sut_repo_option {
 	SUT_REPO_EXPORT,
 	SUT_REPO_IMPORT,
 	SUT_REPO_FILE,
+	SUT_REPO_KEEP,
 	SUT_REPO_UNPLANNED, /**< From here on they take no value. */
 	SUT_REPO_PAUSE,
 	SUT_REPO_RESUME,
@@ -80,7 +81,7 @@ struct sut_repo_command {
 
 /** The tables, each ended by one without words. */
 extern const struct sut_repo_command sut_repo_key_commands[], sut_repo_content_commands[],
-	sut_repo_release_commands[], sut_repo_publish_commands[];
+	sut_repo_release_commands[], sut_repo_publish_commands[], sut_repo_prune_commands[];
 
 /** The value of an option, the last one if it was given several times; NULL: not given. */
 const char *sut_repo_value(const struct sut_repo_call *call, enum sut_repo_option option);

@@ -144,3 +144,33 @@ sut_check struct sut_err *sut_repository_sign_file(const char *file,
 sut_check struct sut_err *sut_repository_publish(struct sut_repository *repository,
 						 const struct sut_signer *const *signers,
 						 size_t n_signers, const char *const *roles);
+
+/** A file that no client needs any more. */
+struct sut_repository_waste_file {
+	char *path;    /**< Below the repository; owned. */
+	uint64_t size; /**< In bytes. */
+};
+
+/** All of them, metadata first. Owns the list. All zero is a valid empty one. */
+struct sut_repository_waste {
+	struct sut_repository_waste_file *files;
+	size_t n, capacity;
+	uint64_t size; /**< Of all, in bytes. */
+};
+
+/**
+ * Find what is old: versions of metadata other than root, before the @p n_keep ones that came
+ * before what clients see now, and files that no metadata names which stays and nothing that is
+ * staged. All versions of root stay: a client may know only the first. What was replaced at
+ * @p before (seconds since 1970) or later stays too, since a client may be in the middle of it;
+ * so does what is newer than what clients see, of a publishing that was interrupted, and every
+ * file whose name is not one of ours.
+ */
+sut_check struct sut_err *sut_repository_waste_find(const struct sut_repository *repository,
+						    size_t n_keep, int64_t before,
+						    struct sut_repository_waste *ret);
+void sut_repository_waste_deinit(struct sut_repository_waste *waste);
+
+/** Remove it. Nothing that clients see leads to it, so it may end at any file. */
+sut_check struct sut_err *sut_repository_waste_remove(const struct sut_repository *repository,
+						      const struct sut_repository_waste *waste);

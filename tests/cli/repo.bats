@@ -393,3 +393,94 @@ publish() {
 		--store "$BATS_TEST_TMPDIR/store" --all --json
 	jq -e '(.hotpatches | length) == 1' <<<"$output"
 }
+
+# What a repository looks like after years: many versions, of which each wrote its files
+# long ago, and two roots.
+age() {
+	find "$repo/metadata" "$repo/targets" -type f -exec touch -d '-3 days' {} +
+}
+
+old_repository() {
+	local state
+	add 2026.11 "$work"/debs/server_{1,2}.deb
+	publish
+	# Who looked at it then has this store.
+	"$suture" fetch --repository "$repo" --root "$repo/metadata/1.root.json" \
+		--store "$BATS_TEST_TMPDIR/store" --release 2026.11 --all
+	"$suture" repo rollout "$repo" 2026.11 --open test --keys "$keys"
+	for state in --pause --resume --pause --resume; do
+		"$suture" repo rollout "$repo" 2026.11 "$state" --reason why --keys "$keys"
+	done
+	"$suture" repo key rotate "$repo" root --keys "$keys"
+	publish
+	age
+}
+
+# Whoever knew it then, and who comes now with the first root only, gets everything.
+all_is_served() { # REPO
+	rm -rf "$BATS_TEST_TMPDIR"/{then,now}
+	cp -r "$BATS_TEST_TMPDIR/store" "$BATS_TEST_TMPDIR/then"
+	rm -rf "$BATS_TEST_TMPDIR/then/targets"
+	"$suture" fetch --repository "$1" --store "$BATS_TEST_TMPDIR/then" --release 2026.11 --all --json |
+		jq -e '(.hotpatches | length) == 1 and .tuf.root == 2' &&
+		"$suture" fetch --repository "$1" --store "$BATS_TEST_TMPDIR/now" --root "$1/metadata/1.root.json" \
+			--ring test --all --json | jq -e '(.hotpatches | length) == 1 and .tuf.root == 2'
+}
+
+@test "prune removes what is old, wherever it is killed, and every client goes on" {
+	old_repository
+	# Not ours; of a publishing that was killed; and staged.
+	echo hello >"$repo/targets/index.html"
+	n=$(jq '.signed.meta["snapshot.json"].version' "$repo/metadata/timestamp.json")
+	((n > 5))
+	cp "$repo/metadata/$n.snapshot.json" "$repo/metadata/$((n + 1)).snapshot.json"
+	run -0 add 2026.12 "$work"/debs/server_{1,2}.deb
+	age
+	find "$repo" -type f | sort >"$BATS_TEST_TMPDIR/before"
+	run -0 "$suture" repo prune "$repo" --keep 1 --dry-run --json
+	jq -e '.removed == false and .size > 0 and (.files | length) > 6 and (.files | index("metadata/1.snapshot.json"))' <<<"$output"
+	mapfile -t files < <(jq -r '.files[]' <<<"$output")
+	find "$repo" -type f | sort | diff "$BATS_TEST_TMPDIR/before" -
+	# They go in this order; after any of them it may be killed.
+	cp -a "$repo" "$BATS_TEST_TMPDIR/killed"
+	for file in "${files[@]}"; do
+		rm "$BATS_TEST_TMPDIR/killed/$file"
+		all_is_served "$BATS_TEST_TMPDIR/killed"
+	done
+	run -0 "$suture" repo prune "$repo" --keep 1
+	[[ $output == *"${#files[@]} files, "*" were removed."* ]]
+	find "$repo" -type f | sort >"$BATS_TEST_TMPDIR/after"
+	printf "$repo/%s\n" "${files[@]}" | sort | comm -13 - "$BATS_TEST_TMPDIR/before" | diff - "$BATS_TEST_TMPDIR/after"
+	for file in metadata/{1,2}.root.json "metadata/$((n - 1)).snapshot.json" "metadata/$n.snapshot.json" \
+		"metadata/$((n + 1)).snapshot.json" targets/index.html; do
+		[[ -f $repo/$file ]]
+	done
+	[[ ! -e $repo/metadata/$((n - 2)).snapshot.json ]]
+	all_is_served "$repo"
+	# Staged, published and rolled out after it as before it.
+	run -0 "$suture" repo check "$repo" 2026.12
+	run -0 publish
+	run -0 "$suture" repo rollout "$repo" 2026.12 --open test --keys "$keys"
+	run -0 "$suture" fetch --repository "$repo" --store "$BATS_TEST_TMPDIR/now" --ring test --all --json
+	jq -e '.release == "2026.12"' <<<"$output"
+}
+
+@test "prune leaves what a client may be in the middle of, and has nothing to do twice" {
+	old_repository
+	run -0 "$suture" repo prune "$repo" --keep 0
+	run -0 "$suture" repo prune "$repo" --keep 0
+	[[ $output == "Nothing is old." ]]
+	# What was current until now stays, with the files it names, however old it is.
+	find "$repo/metadata" "$repo/targets" -type f | sort >"$BATS_TEST_TMPDIR/before"
+	run -0 "$suture" repo rollout "$repo" 2026.11 --pause --reason why --keys "$keys"
+	run -0 "$suture" repo prune "$repo" --keep 0
+	[[ $output == "Nothing is old." ]]
+	find "$repo/metadata" "$repo/targets" -type f | sort | comm -23 "$BATS_TEST_TMPDIR/before" - >"$BATS_TEST_TMPDIR/gone"
+	[[ ! -s $BATS_TEST_TMPDIR/gone ]]
+	age
+	run -0 "$suture" repo prune "$repo" --keep 0 --json
+	jq -e '.removed and (.files | map(select(startswith("targets/rollouts/"))) | length) == 1 and
+		(.files | map(select(endswith(".root.json"))) | length) == 0' <<<"$output"
+	run -2 "$suture" repo prune "$repo" --keep -1
+	run -2 "$suture" repo prune "$BATS_TEST_TMPDIR/none"
+}
