@@ -75,6 +75,7 @@ bench: all ## measure, side by side with the bare minimum
 	@tools/setup bench
 	@bench/run
 	@bench/fleet
+	@bench/agent
 
 .PHONY: install
 install: all ## install below PREFIX (/usr/local), for packagers below DESTDIR

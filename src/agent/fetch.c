@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -235,7 +234,6 @@ static void finish_refresh(struct sut_fetcher *fetcher)
 	}
 	fetcher->next_refresh = sut_fetcher_now() + sut_fetcher_jitter(wait);
 	sut_fetcher_say(fetcher, SUT_MESSAGE_MIRROR, 0, !*trouble, trouble);
-	malloc_trim(0);
 }
 
 static void start_probe(struct sut_fetcher *fetcher, uint32_t index)
@@ -325,13 +323,17 @@ static struct sut_err *step(struct sut_fetcher *fetcher)
 				     { .fd = fetcher->signals, .events = CURL_WAIT_POLLIN },
 				     { .fd = fetcher->pipe[0], .events = CURL_WAIT_POLLIN } };
 	int64_t now = sut_fetcher_now();
-	int n_running;
+	int n_running, n_ready = 0;
 
 	if (!fetcher->is_refreshing && (fetcher->wants_refresh || now >= fetcher->next_refresh))
 		start_refresh(fetcher);
 	sut_fetcher_hub_tend(fetcher, now);
 	curl_multi_perform(fetcher->multi, &n_running);
-	curl_multi_poll(fetcher->multi, fds, 3, next_due(fetcher, now), NULL);
+	int timeout = next_due(fetcher, now);
+	curl_multi_poll(fetcher->multi, fds, 3, sut_rest_timeout(&fetcher->rest, timeout), &n_ready);
+	bool is_quiet = n_ready == 0 && !fetcher->is_refreshing;
+	if (sut_rest_waited(&fetcher->rest, timeout, is_quiet))
+		return sut_err(SUT_E_BUSY, "a hotpatch came while memory was given back");
 	curl_multi_perform(fetcher->multi, &n_running);
 	take_answers(fetcher);
 	take_signals(fetcher);

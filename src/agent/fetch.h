@@ -18,6 +18,7 @@
 #include <stdbool.h>
 
 #include "agent/message.h"
+#include "agent/rest.h"
 #include "base/buf.h"
 
 struct sut_config;
@@ -53,6 +54,7 @@ struct sut_fetcher {
 	char *folder; /**< identity/. */
 	int channel;  /**< To the patching process. */
 	int signals;
+	struct sut_rest rest;
 	CURLM *multi;
 	struct sut_errand errands[MAX_ERRANDS];
 	/* The refresh. */

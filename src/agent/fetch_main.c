@@ -104,6 +104,7 @@ static struct sut_err *run(const char *path, int channel)
 	struct sut_err *err = sut_config_read(path, &config);
 
 	mallopt(M_ARENA_MAX, 1);
+	sut_rest_open(&fetcher.rest);
 	umask(022);
 	fetcher.config = &config;
 	fetcher.channel = channel;

@@ -29,6 +29,7 @@
 #include "agent/log.h"
 #include "agent/message.h"
 #include "agent/patch.h"
+#include "agent/rest.h"
 #include "agent/runner.h"
 #include "base/cleanup.h"
 
@@ -63,7 +64,8 @@ struct agent {
 	int between[2];  /**< patch's end, fetch's end. */
 	int commands[2]; /**< patch's end, ours. */
 	int signals;
-	bool is_ending;
+	struct sut_rest rest;
+	bool is_ending, is_begun_anew;
 };
 
 static struct sut_err *make_pair(int pair[2])
@@ -239,7 +241,8 @@ static void end(struct agent *agent)
 	static const int patience = 30; // s
 	int64_t deadline = sut_clock() + patience;
 
-	notify("STOPPING=1");
+	if (!agent->is_begun_anew)
+		notify("STOPPING=1");
 	sut_runner_stop(&agent->runner);
 	for (int i = 0; i < N_CHILDREN; i++)
 		if (agent->children[i].pid)
@@ -253,6 +256,14 @@ static void end(struct agent *agent)
 	for (int i = 0; i < N_CHILDREN; i++)
 		if (agent->children[i].pid)
 			kill(agent->children[i].pid, SIGKILL);
+}
+
+// Nobody is there who would start this process again.
+static struct sut_err *begin_anew(const struct agent *agent)
+{
+	sut_log("a hotpatch came while memory was given back; sutured begins anew");
+	execl("/proc/self/exe", "sutured", "--config", agent->config_path, "--foreground", NULL);
+	return sut_err_os(errno, "begin anew");
 }
 
 static struct sut_err *run(struct agent *agent)
@@ -275,19 +286,23 @@ static struct sut_err *run(struct agent *agent)
 	agent->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (agent->signals < 0)
 		return sut_err_os(errno, "signals");
+	sut_rest_open(&agent->rest);
 	start_due(agent);
 	notify("READY=1");
 	while (!agent->is_ending) {
 		struct pollfd fds[] = { { .fd = agent->signals, .events = POLLIN },
 					{ .fd = agent->commands[1], .events = POLLIN } };
-		poll(fds, 2, next_due(agent));
+		int timeout = next_due(agent);
+		bool is_quiet = poll(fds, 2, sut_rest_timeout(&agent->rest, timeout)) == 0;
+		if (sut_rest_waited(&agent->rest, timeout, is_quiet))
+			agent->is_ending = agent->is_begun_anew = true;
 		take_signals(agent);
 		take_messages(agent);
 		if (!agent->is_ending)
 			start_due(agent);
 	}
 	end(agent);
-	return NULL;
+	return agent->is_begun_anew ? begin_anew(agent) : NULL;
 }
 
 static struct sut_err *start(struct agent *agent, bool is_foreground)

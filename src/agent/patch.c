@@ -16,6 +16,7 @@
 #include "agent/log.h"
 #include "agent/message.h"
 #include "agent/patch_parts.h"
+#include "agent/rest.h"
 #include "agent/runner.h"
 #include "agent/tell.h"
 #include "base/cleanup.h"
@@ -169,7 +170,6 @@ static void finish_work(struct sut_patcher *patcher)
 	}
 	sut_err_free(err);
 	json_decref(answer);
-	malloc_trim(0);
 }
 
 static json_t *time_or_null(int64_t time)
@@ -361,9 +361,13 @@ static struct sut_err *step(struct sut_patcher *patcher)
 	struct pollfd fds[FD_FOLLOWED + MAX_FOLLOWED];
 	size_t n = list_fds(patcher, fds);
 	int timeout = next_due(patcher);
+	int n_ready = poll(fds, n, sut_rest_timeout(patcher->rest, timeout));
 
-	if (poll(fds, n, timeout) < 0 && errno != EINTR)
+	if (n_ready < 0 && errno != EINTR)
 		return sut_err_os(errno, "poll");
+	bool is_quiet = n_ready == 0 && patcher->work == SUT_WORK_NONE;
+	if (sut_rest_waited(patcher->rest, timeout, is_quiet))
+		return sut_err(SUT_E_BUSY, "a hotpatch came while memory was given back");
 	take_signals(patcher);
 	// Before crashes: who crashed may have been patched just before.
 	sut_patcher_hear_watcher(patcher);
@@ -391,6 +395,7 @@ static struct sut_err *begin(struct sut_patcher *patcher)
 
 	mallopt(M_ARENA_MAX, 1);
 	mallopt(M_TRIM_THRESHOLD, 64 * 1024);
+	sut_rest_open(patcher->rest);
 	err = sut_exits_open(patcher->exits);
 	// Where the kernel does not tell, single processes are followed.
 	sut_err_free(err);
@@ -435,12 +440,14 @@ struct sut_err *sut_patch_run(const struct sut_config *config, int fetch, int co
 {
 	static struct sut_patcher patcher; // large; one for each process
 	struct sut_exits exits = { .fd = -1 };
+	struct sut_rest rest;
 	struct sut_err *err;
 
 	patcher = (struct sut_patcher){ .config = config,
 					.fetch = fetch,
 					.commands = commands,
 					.watcher.channel = -1,
+					.rest = &rest,
 					.exits = &exits,
 					.rows = json_object(),
 					.act_pause = LOOK_REST,

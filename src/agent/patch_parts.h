@@ -14,6 +14,7 @@
 #include "process/worker.h"
 
 struct sut_exits;
+struct sut_rest;
 
 enum { MAX_FOLLOWED = 512, SUT_TEXT_SIZE = 240 };
 
@@ -49,6 +50,7 @@ struct sut_patcher {
 	const struct sut_config *config;
 	int fetch, commands; /**< Sockets. */
 	int signals;         /**< A signalfd. */
+	struct sut_rest *rest; /**< Borrowed. */
 	struct sut_memory device;
 	struct sut_watcher watcher;
 	struct sut_exits *exits; /**< Borrowed. */

@@ -12,6 +12,7 @@
 #include "agent/catalogue.h"
 #include "agent/confine.h"
 #include "agent/files.h"
+#include "agent/rest.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -43,6 +44,7 @@ struct watcher {
 	const struct sut_config *config;
 	int channel;
 	struct set *now, *before; /**< Owned; the one before lives until it is not used. */
+	struct sut_rest rest;
 };
 
 static void free_set(struct set *set)
@@ -136,6 +138,15 @@ static const struct sut_apply *current(void *context)
 	return &set->apply;
 }
 
+static void rest(void *context)
+{
+	struct watcher *watcher = context;
+
+	// A hotpatch came into this process meanwhile: the next one begins without doubt.
+	if (sut_rest_now(&watcher->rest))
+		is_over = 1;
+}
+
 // Where the kernel tells of executed programs, scans are only for what that misses.
 static uint64_t choose_interval(void)
 {
@@ -159,6 +170,7 @@ static int run(const struct sut_config *config, int channel, pid_t parent)
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGUSR1, &action, NULL);
+	sut_rest_open(&watcher.rest);
 	if (!err)
 		err = read_set(config, &watcher.now);
 	struct sut_watch watch = { .current = current,
@@ -166,6 +178,7 @@ static int run(const struct sut_config *config, int channel, pid_t parent)
 				   .has_net = true,
 				   .cancel = &is_over,
 				   .tell = tell_event,
+				   .rest = rest,
 				   .context = &watcher };
 	if (!err)
 		err = sut_watch_run(&watch);

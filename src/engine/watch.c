@@ -2,6 +2,7 @@
 #include "engine/watch.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,9 @@
 #include "process/tracer.h"
 
 static const uint64_t millisecond = 1000000; // ns
+
+/** Between two times that memory is given back, ns. */
+static const uint64_t rest_interval = UINT64_C(5000000000);
 
 /** Scans take at most a tenth of one processor's time, whatever calls for them. */
 enum { SCAN_REST = 9, MAX_REASONS = 4096 };
@@ -297,6 +301,24 @@ static bool is_ready(const struct pollfd *fd)
 	return fd->fd >= 0 && fd->revents;
 }
 
+// Also where programs are executed all the time, but not soon after somebody has waited for us.
+// Returns in how many milliseconds it is due.
+static int tend_rest(struct sut_run *run)
+{
+	uint64_t now = sut_now();
+
+	if (!run->watch->rest || !run->is_rest_due)
+		return INT_MAX;
+	if (!run->next_rest)
+		run->next_rest = now + rest_interval;
+	if (now < run->next_rest)
+		return (run->next_rest - now) / millisecond + 1;
+	run->is_rest_due = false;
+	run->next_rest = now + rest_interval;
+	run->watch->rest(run->watch->context);
+	return INT_MAX;
+}
+
 static struct sut_err *step(struct sut_run *run)
 {
 	struct pollfd fds[N_FDS];
@@ -306,9 +328,13 @@ static struct sut_err *step(struct sut_run *run)
 
 	if (err)
 		return err;
+	int rest = tend_rest(run);
+	next = next < tick ? next : tick;
 	list_fds(run, fds);
-	if (poll(fds, N_FDS, next < tick ? next : tick) < 0)
+	int n_ready = poll(fds, N_FDS, rest < next ? rest : next);
+	if (n_ready < 0)
 		return errno == EINTR ? NULL : sut_err_os(errno, "poll");
+	run->is_rest_due |= n_ready > 0;
 	for (size_t i = 0; i < MAX_JOBS && !err; i++) {
 		if (is_ready(&fds[FD_CHANNELS + i]))
 			err = sut_run_hear(run, &run->jobs[i]);
@@ -317,8 +343,10 @@ static struct sut_err *step(struct sut_run *run)
 	}
 	if (is_ready(&fds[FD_NEWS]))
 		sut_run_take_news(run);
-	if (!err && is_ready(&fds[FD_GUARD]))
+	if (!err && is_ready(&fds[FD_GUARD])) {
+		run->next_rest = sut_now() + rest_interval;
 		err = sut_run_take_openings(run);
+	}
 	return err;
 }
 

@@ -72,6 +72,9 @@ struct sut_watch {
 	 * Borrowed.
 	 */
 	void (*tell)(const json_t *event, void *context);
+	/** Called some seconds after something has happened, while nobody waits: what was used
+	 *  for it may be given back. NULL: nothing is. */
+	void (*rest)(void *context);
 	void *context;
 };
 

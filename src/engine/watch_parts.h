@@ -68,6 +68,8 @@ struct sut_run {
 	size_t n_scans;
 	uint64_t next_scan;  /**< sut_now() time. */
 	uint64_t rested;     /**< No scan before, sut_now() time. */
+	bool is_rest_due;    /**< Something has happened since `rest` was called. */
+	uint64_t next_rest;  /**< Not before, sut_now() time. */
 	unsigned generation; /**< Grows with each other `apply`. */
 };
 

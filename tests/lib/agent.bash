@@ -110,8 +110,8 @@ answers() { # TEXT [PORT]
 # config [LINE]...: writes the configuration; lines are added at the end.
 config() {
 	{
-		printf '[agent]\nstate = %s\nruntime = %s\nuser = nobody\n%s\nrefresh = %s\nreport = 2\nwatch = 60\n' \
-			"$state" "$runtime" "${ring-ring = test}" "${refresh:-1}"
+		printf '[agent]\nstate = %s\nruntime = %s\nuser = nobody\n%s\nrefresh = %s\nreport = %s\nwatch = 60\n' \
+			"$state" "$runtime" "${ring-ring = test}" "${refresh:-1}" "${report:-2}"
 		printf '[repository]\nurl = %s\nroot = %s/metadata/1.root.json\n' \
 			"${url:-file://$repository}" "$repository"
 		printf '%s\n' "$@"
@@ -122,6 +122,18 @@ config() {
 start_agent() {
 	start sutured "$bin/sutured" --config "$work/sutured.conf" --foreground
 	agent=$pid
+}
+
+# Resident memory of its processes, KiB, as the kernel counts it for each.
+agent_memory_of_each() {
+	local one
+	for one in "$agent" $(descendants "$agent"); do
+		awk '$1 == "Name:" { name = $2 } $1 == "VmRSS:" { print name, $2 }' "/proc/$one/status"
+	done 2>/dev/null
+}
+
+agent_memory() {
+	agent_memory_of_each | awk '{ n += $2 } END { print n + 0 }'
 }
 
 # The agent's story, through a filter of jq.
