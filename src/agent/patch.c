@@ -187,7 +187,7 @@ static json_t *tell_facts(const struct sut_patcher *patcher)
 			 "refreshed", time_or_null(patcher->refreshed), "hub_seen",
 			 time_or_null(patcher->hub_seen), "trouble", patcher->trouble, "refused",
 			 patcher->refused, "watch_trouble", patcher->watch_trouble, "watching",
-			 patcher->watcher.pid != 0, "moving", patcher->is_moving, "pid",
+			 patcher->watcher.is_ready, "moving", patcher->is_moving, "pid",
 			 (int)getpid());
 }
 

@@ -171,6 +171,13 @@ static void set_watch_trouble(struct sut_patcher *patcher, const char *reason)
 		sut_patcher_event(patcher, "error", NULL, reason);
 }
 
+static void set_ready(struct sut_patcher *patcher)
+{
+	set_watch_trouble(patcher, "");
+	patcher->watcher.is_ready = true;
+	patcher->wants_tell = true;
+}
+
 void sut_patcher_hear_watcher(struct sut_patcher *patcher)
 {
 	json_t *event;
@@ -180,7 +187,7 @@ void sut_patcher_hear_watcher(struct sut_patcher *patcher)
 		if (strcmp(name, "ended") == 0 || strcmp(name, "unread") == 0)
 			set_watch_trouble(patcher, sut_state_text(event, "reason"));
 		else if (strcmp(name, "watching") == 0)
-			set_watch_trouble(patcher, "");
+			set_ready(patcher);
 		else if (strcmp(name, "missed") == 0)
 			patcher->wants_act = true;
 		else if (json_object_get(event, "outcome"))

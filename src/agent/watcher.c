@@ -208,12 +208,13 @@ struct sut_err *sut_watcher_start(const struct sut_config *config, struct sut_wa
 		close(pair[0]);
 		return sut_err_os(errno, "start the watcher");
 	}
-	*ret = (struct sut_watcher){ pid, pair[0] };
+	*ret = (struct sut_watcher){ pid, pair[0], false };
 	return NULL;
 }
 
-void sut_watcher_reload(const struct sut_watcher *watcher)
+void sut_watcher_reload(struct sut_watcher *watcher)
 {
+	watcher->is_ready = false;
 	if (watcher->pid)
 		kill(watcher->pid, SIGUSR1);
 }

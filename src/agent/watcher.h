@@ -17,8 +17,9 @@
 
 /** The watcher. */
 struct sut_watcher {
-	pid_t pid;   /**< 0: it does not run. */
-	int channel; /**< Events are read from here; -1: none. */
+	pid_t pid;     /**< 0: it does not run. */
+	int channel;   /**< Events are read from here; -1: none. */
+	bool is_ready; /**< It has said that it guards all files. */
 };
 
 /** Start it. */
@@ -26,7 +27,7 @@ sut_check struct sut_err *sut_watcher_start(const struct sut_config *config,
 					    struct sut_watcher *ret);
 
 /** trust/active.json has changed. */
-void sut_watcher_reload(const struct sut_watcher *watcher);
+void sut_watcher_reload(struct sut_watcher *watcher);
 
 /** Ask it to end. */
 void sut_watcher_stop(const struct sut_watcher *watcher);
