@@ -14,6 +14,7 @@
 
 #include "agent/config.h"
 #include "agent/log.h"
+#include "agent/rest.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 
@@ -112,6 +113,8 @@ static void set_identity(const struct sut_fetcher *fetcher, CURL *curl)
 	_cleanup_free_ char *certificate = sut_fetcher_path(fetcher, "device.crt");
 	_cleanup_free_ char *key = sut_fetcher_path(fetcher, "device.key");
 
+	// So that the next certificate is used soon.
+	curl_easy_setopt(curl, CURLOPT_MAXLIFETIME_CONN, 3600L);
 	curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
 	curl_easy_setopt(curl, CURLOPT_CAINFO, ca);
 	if (fetcher->is_enrolled) {
@@ -251,6 +254,10 @@ static void take_message(struct sut_fetcher *fetcher, const struct sut_message *
 {
 	switch ((enum sut_message_type)message->type) {
 	case SUT_MESSAGE_HELLO:
+		if (fetcher->config->hub)
+			sut_fetcher_hub_begin(fetcher);
+		fetcher->wants_refresh = true;
+		break;
 	case SUT_MESSAGE_NEED:
 	case SUT_MESSAGE_REFRESH:
 		fetcher->wants_refresh = true;
@@ -307,13 +314,8 @@ static int next_due(const struct sut_fetcher *fetcher, int64_t now)
 
 	if (!fetcher->is_refreshing)
 		next = sooner(next, fetcher->next_refresh);
-	if (fetcher->config->hub && !fetcher->is_enrolled)
-		next = sooner(next, fetcher->next_enrol);
-	if (fetcher->is_enrolled && !sut_fetcher_has(fetcher, SUT_ERRAND_CHANGES, 0))
-		next = sooner(next, fetcher->next_changes);
-	if (fetcher->is_enrolled && fetcher->report &&
-	    !sut_fetcher_has(fetcher, SUT_ERRAND_REPORT, 0))
-		next = sooner(next, fetcher->next_report);
+	if (fetcher->config->hub)
+		next = sooner(next, sut_fetcher_hub_due(fetcher, now));
 	return next <= now ? 0 : (next - now) * 1000 + 20;
 }
 
@@ -330,9 +332,9 @@ static struct sut_err *step(struct sut_fetcher *fetcher)
 	sut_fetcher_hub_tend(fetcher, now);
 	curl_multi_perform(fetcher->multi, &n_running);
 	int timeout = next_due(fetcher, now);
-	curl_multi_poll(fetcher->multi, fds, 3, sut_rest_timeout(&fetcher->rest, timeout), &n_ready);
+	curl_multi_poll(fetcher->multi, fds, 3, sut_rest_timeout(fetcher->rest, timeout), &n_ready);
 	bool is_quiet = n_ready == 0 && !fetcher->is_refreshing;
-	if (sut_rest_waited(&fetcher->rest, timeout, is_quiet))
+	if (sut_rest_waited(fetcher->rest, timeout, is_quiet))
 		return sut_err(SUT_E_BUSY, "a hotpatch came while memory was given back");
 	curl_multi_perform(fetcher->multi, &n_running);
 	take_answers(fetcher);
@@ -352,9 +354,10 @@ struct sut_err *sut_fetch_run(struct sut_fetcher *fetcher)
 		return sut_err_nomem();
 	// One connection to the hub for the request that is held, one for reports.
 	curl_multi_setopt(fetcher->multi, CURLMOPT_MAXCONNECTS, 4L);
-	fetcher->is_enrolled = sut_fetcher_is_enrolled(fetcher);
 	fetcher->wants_refresh = true;
 	sut_fetcher_say(fetcher, SUT_MESSAGE_HELLO, 0, 0, NULL);
+	if (fetcher->config->hub)
+		sut_fetcher_hub_begin(fetcher);
 	while (!err && !fetcher->is_ending)
 		err = step(fetcher);
 	return err;

@@ -17,13 +17,20 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "agent/identity.h"
 #include "agent/message.h"
-#include "agent/rest.h"
 #include "base/buf.h"
 
 struct sut_config;
+struct sut_rest;
 
-enum sut_errand_kind { SUT_ERRAND_ENROL, SUT_ERRAND_REPORT, SUT_ERRAND_CHANGES, SUT_ERRAND_PROBE };
+enum sut_errand_kind {
+	SUT_ERRAND_ENROL,
+	SUT_ERRAND_REPORT,
+	SUT_ERRAND_CHANGES,
+	SUT_ERRAND_PROBE,
+	SUT_ERRAND_RENEW
+};
 
 /** A request that is under way. */
 struct sut_errand {
@@ -54,7 +61,7 @@ struct sut_fetcher {
 	char *folder; /**< identity/. */
 	int channel;  /**< To the patching process. */
 	int signals;
-	struct sut_rest rest;
+	struct sut_rest *rest; /**< Borrowed. */
 	CURLM *multi;
 	struct sut_errand errands[MAX_ERRANDS];
 	/* The refresh. */
@@ -66,7 +73,9 @@ struct sut_fetcher {
 	unsigned failures;    /**< Refreshes in a row. */
 	/* The hub. */
 	bool is_enrolled;
-	int64_t next_enrol, next_changes, next_report;
+	struct sut_certificate certificate;
+	int64_t renewal; /**< When it is to be renewed, seconds since 1970. */
+	int64_t next_enrol, next_changes, next_report, next_renewal;
 	unsigned hub_failures;
 	uint64_t change; /**< The last that was seen. */
 	uint64_t report; /**< That is to be sent; 0: none. */
@@ -102,8 +111,11 @@ void sut_fetcher_hub_answer(struct sut_fetcher *fetcher, const struct sut_errand
 /** Start what the hub is to be asked now. */
 void sut_fetcher_hub_tend(struct sut_fetcher *fetcher, int64_t now);
 
-/** Is there a certificate? */
-bool sut_fetcher_is_enrolled(const struct sut_fetcher *fetcher);
+/** Look whether there is a certificate that is good, and when it is to be renewed. */
+void sut_fetcher_hub_begin(struct sut_fetcher *fetcher);
+
+/** When the hub is to be asked the next time, at @p now or later. */
+int64_t sut_fetcher_hub_due(const struct sut_fetcher *fetcher, int64_t now);
 
 /** A path of identity/, owned by the caller. */
 char *sut_fetcher_path(const struct sut_fetcher *fetcher, const char *name);

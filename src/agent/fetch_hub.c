@@ -2,16 +2,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/config.h"
 #include "agent/fetch.h"
 #include "agent/files.h"
-#include "agent/identity.h"
 #include "agent/log.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/time.h"
 
 /** Seconds: for how long the hub may hold a request, and what other ones take at most. */
 enum { HOLD_LIMIT = 75, SHORT_LIMIT = 30, LONGEST_WAIT = 60 };
@@ -26,7 +27,7 @@ static char *url_of(const struct sut_fetcher *fetcher, const char *path)
 	return asprintf(&url, "%.*s/api/v1%s", (int)n, hub, path) < 0 ? NULL : url;
 }
 
-bool sut_fetcher_is_enrolled(const struct sut_fetcher *fetcher)
+static bool has_identity(const struct sut_fetcher *fetcher)
 {
 	static const char *const names[] = { "ca.crt", "device.crt", "device.key" };
 	bool is_there = true;
@@ -36,6 +37,70 @@ bool sut_fetcher_is_enrolled(const struct sut_fetcher *fetcher)
 		is_there &= path && access(path, R_OK) == 0;
 	}
 	return is_there;
+}
+
+// When a third of its life is left, and never all devices at once.
+static void plan_renewal(struct sut_fetcher *fetcher)
+{
+	const struct sut_certificate *certificate = &fetcher->certificate;
+	int64_t life = certificate->until - certificate->from;
+
+	fetcher->renewal = certificate->until - life / 3 + sut_fetcher_jitter(life / 6) - life / 6;
+}
+
+static void tell_expired(const struct sut_fetcher *fetcher)
+{
+	char date[SUT_TIME_SIZE], text[SUT_MESSAGE_TEXT];
+
+	sut_time_format(fetcher->certificate.until, date);
+	snprintf(text, sizeof(text),
+		 "this device's certificate has ended on %.10s, the hub does not listen to it: "
+		 "write a "
+		 "new enrolment token into [hub] token_file and restart sutured",
+		 date);
+	sut_log("%s", text);
+	sut_fetcher_say(fetcher, SUT_MESSAGE_EXPIRED, 0, 0, text);
+}
+
+void sut_fetcher_hub_begin(struct sut_fetcher *fetcher)
+{
+	struct sut_err *err;
+
+	fetcher->is_enrolled = false;
+	if (!has_identity(fetcher))
+		return;
+	err = sut_identity_read(fetcher->folder, &fetcher->certificate);
+	if (err) {
+		sut_log_err("hub", err);
+		return;
+	}
+	if (fetcher->certificate.until <= time(NULL)) {
+		tell_expired(fetcher);
+		return;
+	}
+	fetcher->is_enrolled = true;
+	plan_renewal(fetcher);
+	// It may have been stored without anybody being told.
+	sut_fetcher_say(fetcher, SUT_MESSAGE_ENROLLED, 0, 0, fetcher->certificate.device);
+}
+
+int64_t sut_fetcher_hub_due(const struct sut_fetcher *fetcher, int64_t now)
+{
+	int64_t next = now + 3600, ahead = fetcher->renewal - time(NULL);
+	int64_t renewal = ahead > 0 ? now + ahead : now;
+
+	if (!fetcher->is_enrolled)
+		return sut_fetcher_has(fetcher, SUT_ERRAND_ENROL, 0) ? next : fetcher->next_enrol;
+	if (renewal < fetcher->next_renewal)
+		renewal = fetcher->next_renewal;
+	if (!sut_fetcher_has(fetcher, SUT_ERRAND_RENEW, 0) && renewal < next)
+		next = renewal;
+	if (!sut_fetcher_has(fetcher, SUT_ERRAND_CHANGES, 0) && fetcher->next_changes < next)
+		next = fetcher->next_changes;
+	if (fetcher->report && !sut_fetcher_has(fetcher, SUT_ERRAND_REPORT, 0) &&
+	    fetcher->next_report < next)
+		next = fetcher->next_report;
+	return next;
 }
 
 // Longer with each failure, up to a minute, and never all machines at once.
@@ -56,9 +121,22 @@ static void take_enrolment(struct sut_fetcher *fetcher, const json_t *answer)
 		sut_log_err("enrolment", err);
 		return;
 	}
-	fetcher->is_enrolled = sut_fetcher_is_enrolled(fetcher);
-	sut_fetcher_say(fetcher, SUT_MESSAGE_ENROLLED, 0, 0, sut_state_text(answer, "device"));
+	sut_fetcher_hub_begin(fetcher);
 	sut_log("enrolled as %s", sut_state_text(answer, "device"));
+}
+
+static void take_renewal(struct sut_fetcher *fetcher, const json_t *answer)
+{
+	struct sut_err *err =
+		sut_identity_take_next(fetcher->folder, answer, &fetcher->certificate);
+
+	if (err) {
+		fetcher->next_renewal = sut_fetcher_now() + back_off(fetcher);
+		sut_log_err("renewal", err);
+		return;
+	}
+	plan_renewal(fetcher);
+	sut_log("the hub has renewed this device's certificate");
 }
 
 static void take_report(struct sut_fetcher *fetcher, const struct sut_errand *errand,
@@ -95,7 +173,7 @@ static void take_changes(struct sut_fetcher *fetcher, const json_t *answer)
 static void take_failure(struct sut_fetcher *fetcher, const struct sut_errand *errand, long status,
 			 int64_t now, const char *why)
 {
-	static const char *const what[] = { "enrolment", "report", "news", "probe" };
+	static const char *const what[] = { "enrolment", "report", "news", "probe", "renewal" };
 	int64_t next = now + back_off(fetcher);
 	char text[64];
 
@@ -110,6 +188,8 @@ static void take_failure(struct sut_fetcher *fetcher, const struct sut_errand *e
 		fetcher->next_report = next;
 	if (errand->kind == SUT_ERRAND_CHANGES)
 		fetcher->next_changes = next;
+	if (errand->kind == SUT_ERRAND_RENEW)
+		fetcher->next_renewal = next;
 }
 
 void sut_fetcher_hub_answer(struct sut_fetcher *fetcher, const struct sut_errand *errand,
@@ -130,6 +210,8 @@ void sut_fetcher_hub_answer(struct sut_fetcher *fetcher, const struct sut_errand
 	if (errand->kind == SUT_ERRAND_ENROL) {
 		fetcher->next_enrol = now + LONGEST_WAIT;
 		take_enrolment(fetcher, answer);
+	} else if (errand->kind == SUT_ERRAND_RENEW) {
+		take_renewal(fetcher, answer);
 	} else if (errand->kind == SUT_ERRAND_REPORT) {
 		take_report(fetcher, errand, answer);
 	} else {
@@ -182,10 +264,38 @@ static void start_changes(struct sut_fetcher *fetcher)
 		sut_fetcher_begin(fetcher, SUT_ERRAND_CHANGES, 0, url, NULL, HOLD_LIMIT);
 }
 
+static void start_renewal(struct sut_fetcher *fetcher, int64_t now)
+{
+	_cleanup_free_ char *url = url_of(fetcher, "/device/renew");
+	char *body = NULL;
+	struct sut_err *err = url ? sut_identity_renew(fetcher->folder, &body) : sut_err_nomem();
+
+	fetcher->next_renewal = now + LONGEST_WAIT;
+	if (!err)
+		sut_fetcher_begin(fetcher, SUT_ERRAND_RENEW, 0, url, body, SHORT_LIMIT);
+	sut_log_err("renewal", err);
+}
+
+// Clocks are set: whether a certificate is good is looked at time and again.
+static void tend_certificate(struct sut_fetcher *fetcher, int64_t now)
+{
+	int64_t time_now = time(NULL);
+
+	if (fetcher->certificate.until <= time_now) {
+		fetcher->is_enrolled = false;
+		tell_expired(fetcher);
+	} else if (fetcher->renewal <= time_now && now >= fetcher->next_renewal &&
+		   !sut_fetcher_has(fetcher, SUT_ERRAND_RENEW, 0)) {
+		start_renewal(fetcher, now);
+	}
+}
+
 void sut_fetcher_hub_tend(struct sut_fetcher *fetcher, int64_t now)
 {
 	if (!fetcher->config->hub)
 		return;
+	if (fetcher->is_enrolled)
+		tend_certificate(fetcher, now);
 	if (!fetcher->is_enrolled) {
 		if (now >= fetcher->next_enrol && !sut_fetcher_has(fetcher, SUT_ERRAND_ENROL, 0))
 			start_enrolment(fetcher, now);

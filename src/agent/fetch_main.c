@@ -22,6 +22,7 @@
 #include "agent/fetch.h"
 #include "agent/folders.h"
 #include "agent/log.h"
+#include "agent/rest.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 
@@ -54,8 +55,7 @@ static struct sut_err *confine_files(const struct sut_fetcher *fetcher)
 	const struct sut_allowed allowed[] = {
 		{ mirror, true },
 		{ fetched, true },
-		// Written only until there is a certificate.
-		{ fetcher->folder, !sut_fetcher_is_enrolled(fetcher) },
+		{ fetcher->folder, config->hub != NULL },
 		{ outbox, false },
 		{ config->root, false },
 		{ config->ca_file, false },
@@ -100,11 +100,13 @@ static struct sut_err *run(const char *path, int channel)
 {
 	static struct sut_fetcher fetcher;
 	static struct sut_config config;
+	static struct sut_rest rest;
 	pid_t parent = getppid();
 	struct sut_err *err = sut_config_read(path, &config);
 
 	mallopt(M_ARENA_MAX, 1);
-	sut_rest_open(&fetcher.rest);
+	sut_rest_open(&rest);
+	fetcher.rest = &rest;
 	umask(022);
 	fetcher.config = &config;
 	fetcher.channel = channel;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/config.h"
@@ -134,6 +135,106 @@ struct sut_err *sut_identity_begin(const char *folder, const struct sut_config *
 	*body_ret = body ? json_dumps(body, JSON_COMPACT) : NULL;
 	json_decref(body);
 	return *body_ret ? NULL : sut_err_nomem();
+}
+
+static X509 *read_certificate(const char *folder, const char *name)
+{
+	_cleanup_free_ char *path = NULL;
+
+	if (asprintf(&path, "%s/%s", folder, name) < 0)
+		return NULL;
+	FILE *file = fopen(path, "re");
+	X509 *x509 = file ? PEM_read_X509(file, NULL, NULL, NULL) : NULL;
+	if (file)
+		fclose(file);
+	return x509;
+}
+
+static bool read_time(const ASN1_TIME *time, int64_t *ret)
+{
+	struct tm tm;
+
+	if (ASN1_TIME_to_tm(time, &tm) != 1)
+		return false;
+	*ret = timegm(&tm);
+	return true;
+}
+
+static bool describe(const X509 *x509, struct sut_certificate *ret)
+{
+	return X509_NAME_get_text_by_NID(X509_get_subject_name(x509), NID_commonName, ret->device,
+					 sizeof(ret->device)) > 0 &&
+	       read_time(X509_get0_notBefore(x509), &ret->from) &&
+	       read_time(X509_get0_notAfter(x509), &ret->until);
+}
+
+struct sut_err *sut_identity_read(const char *folder, struct sut_certificate *ret)
+{
+	struct sut_certificate certificate;
+	X509 *x509 = read_certificate(folder, "device.crt");
+	bool is_read = x509 && describe(x509, &certificate);
+
+	X509_free(x509);
+	if (!is_read)
+		return sut_err(SUT_E_FORMAT,
+			       "%s/device.crt is no certificate: remove it, and the "
+			       "device enrols anew",
+			       folder);
+	*ret = certificate;
+	return NULL;
+}
+
+struct sut_err *sut_identity_renew(const char *folder, char **body_ret)
+{
+	_cleanup_free_ char *key = NULL, *csr = NULL;
+	struct sut_err *err = make_request(folder, "device", &key, &csr);
+
+	if (err)
+		return err;
+	json_t *body = json_pack("{s:s}", "csr", csr);
+	*body_ret = body ? json_dumps(body, JSON_COMPACT) : NULL;
+	json_decref(body);
+	return *body_ret ? NULL : sut_err_nomem();
+}
+
+// Whatever came over the network: it must do what the one before does.
+static bool is_successor(const char *folder, X509 *next, struct sut_certificate *ret)
+{
+	X509 *ca = read_certificate(folder, "ca.crt");
+	struct sut_certificate before;
+	EVP_PKEY *key = NULL;
+	struct sut_err *err = sut_identity_read(folder, &before);
+
+	if (!err)
+		err = load_key(folder, &key);
+	bool is_good = !err && ca && next && describe(next, ret) &&
+		       X509_verify(next, X509_get0_pubkey(ca)) == 1 &&
+		       X509_check_private_key(next, key) == 1 &&
+		       strcmp(ret->device, before.device) == 0 && ret->until > before.until;
+	sut_err_free(err);
+	EVP_PKEY_free(key);
+	X509_free(ca);
+	return is_good;
+}
+
+struct sut_err *sut_identity_take_next(const char *folder, const json_t *answer,
+				       struct sut_certificate *ret)
+{
+	const char *pem = sut_state_text(answer, "certificate");
+	BIO *bio = BIO_new_mem_buf(pem, -1);
+	X509 *next = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+	struct sut_certificate certificate;
+	bool is_good = is_successor(folder, next, &certificate);
+
+	X509_free(next);
+	BIO_free(bio);
+	if (!is_good)
+		return sut_err(SUT_E_DENIED,
+			       "the hub's next certificate is not of its CA for this device");
+	struct sut_err *err = write_text(folder, "device.crt", pem, 0644);
+	if (!err)
+		*ret = certificate;
+	return err;
 }
 
 struct sut_err *sut_identity_take(const char *folder, const char *token, const json_t *answer)

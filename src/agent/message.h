@@ -10,7 +10,7 @@
  *              ┌─ RUN ──── main ◄──────────────┐
  *              ▼ RAN                           │ (starts both, and runs commands)
  *            patch ── NEED REPORT PROBE REFRESH ──► fetch
- *                  ◄── HELLO MIRROR RING HUB ACK PROBED ENROLLED
+ *                  ◄── HELLO MIRROR RING HUB ACK PROBED ENROLLED EXPIRED
  *
  * A receiver takes a message only if it is on the list for its direction and every byte
  * of it is as it must be. Whoever sends nonsense is ended.
@@ -35,6 +35,7 @@ enum sut_message_type {
 	SUT_MESSAGE_ACK,      /**< The hub has stored report number. */
 	SUT_MESSAGE_PROBED,   /**< index, number: 1 healthy, 0 not; text: why. */
 	SUT_MESSAGE_ENROLLED, /**< text: the device's id. */
+	SUT_MESSAGE_EXPIRED,  /**< The device is nobody to the hub any more; text: the way out. */
 	/* From patch to fetch. */
 	SUT_MESSAGE_NEED,    /**< Get the targets that outbox/need.json lists. */
 	SUT_MESSAGE_REPORT,  /**< Send outbox/report.json; number: its seq. */

@@ -183,12 +183,12 @@ static json_t *time_or_null(int64_t time)
 // What only this process knows, for the story.
 static json_t *tell_facts(const struct sut_patcher *patcher)
 {
-	return json_pack("{s:O?, s:o, s:o, s:s, s:s, s:s, s:b, s:b, s:i}", "tuf", patcher->tuf,
+	return json_pack("{s:O?, s:o, s:o, s:s, s:s, s:s, s:s, s:b, s:b, s:i}", "tuf", patcher->tuf,
 			 "refreshed", time_or_null(patcher->refreshed), "hub_seen",
 			 time_or_null(patcher->hub_seen), "trouble", patcher->trouble, "refused",
-			 patcher->refused, "watch_trouble", patcher->watch_trouble, "watching",
-			 patcher->watcher.is_ready, "moving", patcher->is_moving, "pid",
-			 (int)getpid());
+			 patcher->refused, "watch_trouble", patcher->watch_trouble, "hub_trouble",
+			 patcher->hub_trouble, "watching", patcher->watcher.is_ready, "moving",
+			 patcher->is_moving, "pid", (int)getpid());
 }
 
 static void start_worker(struct sut_patcher *patcher, enum sut_work work, sut_worker_fn fn,
@@ -266,11 +266,17 @@ static void move_packages(struct sut_patcher *patcher)
 	sut_patcher_ask(patcher, SUT_MESSAGE_RUN, SUT_RUN_BASELINE, 0);
 }
 
+// A report is of a device that the hub knows.
+static bool can_report(const struct sut_patcher *patcher)
+{
+	return patcher->config->hub && *sut_state_text(patcher->device.json, "id");
+}
+
 static void start_work(struct sut_patcher *patcher)
 {
 	int64_t now = sut_clock();
 	bool is_report_due =
-		patcher->config->hub && (patcher->wants_report || now >= patcher->next_report);
+		can_report(patcher) && (patcher->wants_report || now >= patcher->next_report);
 
 	move_packages(patcher);
 	if (patcher->n_active > 0 && !patcher->watcher.pid)
@@ -344,9 +350,9 @@ static int next_due(struct sut_patcher *patcher)
 
 	if (patcher->work == SUT_WORK_NONE) {
 		next = sooner(next, act_due(patcher));
-		if (patcher->wants_tell || (patcher->config->hub && patcher->wants_report))
+		if (patcher->wants_tell || (can_report(patcher) && patcher->wants_report))
 			next = now;
-		if (patcher->config->hub)
+		if (can_report(patcher))
 			next = sooner(next, patcher->next_report);
 	}
 	if (patcher->n_active > 0 && !patcher->watcher.pid)

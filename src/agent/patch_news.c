@@ -66,6 +66,25 @@ static struct sut_err *take_text(struct sut_patcher *patcher, const char *key, c
 	return err;
 }
 
+// The first report has waited for the device's name.
+static struct sut_err *take_enrolled(struct sut_patcher *patcher, const char *id)
+{
+	bool is_new = strcmp(sut_state_text(patcher->device.json, "id"), id) != 0;
+
+	patcher->wants_report |= is_new;
+	patcher->wants_tell |= *patcher->hub_trouble != 0;
+	patcher->hub_trouble[0] = 0;
+	return take_text(patcher, "id", id);
+}
+
+static void take_expired(struct sut_patcher *patcher, const char *text)
+{
+	if (strcmp(patcher->hub_trouble, text) == 0)
+		return;
+	memcpy(patcher->hub_trouble, text, sizeof(patcher->hub_trouble));
+	sut_patcher_event(patcher, "error", NULL, text);
+}
+
 // The network process has begun anew: what was asked of the one before is asked again.
 static void greet(struct sut_patcher *patcher)
 {
@@ -98,7 +117,10 @@ static struct sut_err *take_message(struct sut_patcher *patcher, const struct su
 	case SUT_MESSAGE_RING:
 		return take_text(patcher, "ring", message->text);
 	case SUT_MESSAGE_ENROLLED:
-		return take_text(patcher, "id", message->text);
+		return take_enrolled(patcher, message->text);
+	case SUT_MESSAGE_EXPIRED:
+		take_expired(patcher, message->text);
+		return NULL;
 	case SUT_MESSAGE_HUB:
 		return take_hub(patcher, message);
 	case SUT_MESSAGE_ACK:

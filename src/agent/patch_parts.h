@@ -69,6 +69,7 @@ struct sut_patcher {
 	char trouble[SUT_TEXT_SIZE]; /**< Why the last refresh failed, or "". */
 	char refused[SUT_TEXT_SIZE]; /**< Why what was fetched was refused, or "". */
 	char watch_trouble[SUT_TEXT_SIZE];
+	char hub_trouble[SUT_TEXT_SIZE]; /**< Why the hub does not listen, or "". */
 	json_t *tuf;             /**< Of the last refresh, or NULL. */
 	int64_t refreshed;       /**< Time of the last that went well; 0: none. */
 	int64_t hub_seen;        /**< 0: never. */

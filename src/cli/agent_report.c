@@ -101,6 +101,8 @@ static void print_sources(const json_t *story)
 		printf("  refused   %s\n", refused);
 	if (*watch)
 		printf("  trouble   processes that start later are not covered: %s\n", watch);
+	if (*text_of(facts, "hub_trouble"))
+		printf("  trouble   %s\n", text_of(facts, "hub_trouble"));
 	if (*text_of(story, "hub"))
 		printf("  hub       %s, heard of %s\n", text_of(story, "hub"),
 		       distance(text_of(facts, "hub_seen"), ago));

@@ -110,6 +110,8 @@ struct sut_err *sut_hub_open(const struct sut_hub_config *config, bool is_guest,
 		err = sut_guard_new(&hub->guard);
 	if (!err)
 		err = sut_ca_open(hub->config.data, &hub->ca);
+	if (!err && hub->config.device_life)
+		sut_ca_set_device_life(hub->ca, hub->config.device_life);
 	if (!err)
 		err = sut_bus_new(&hub->bus);
 	if (err)

@@ -38,6 +38,7 @@ struct sut_hub_config {
 	const char *passphrase_file; /**< Their passphrase, or NULL. */
 	size_t max_connections;
 	size_t max_requests; /**< So many of them may have a request at the server at a time. */
+	int64_t device_life; /**< Of devices' certificates, s; 0: as ca.h says. */
 };
 
 /** The hub. Owns its parts. */

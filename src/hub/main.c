@@ -32,6 +32,8 @@ static const char usage[] =
 	"  --keys DIR             the keys that sign rollouts, snapshot and timestamp\n"
 	"  --passphrase-file F    their passphrase\n"
 	"  --max-connections N    how many clients at once (20000)\n"
+	"  --device-life TIME     for how long a device's certificate is valid: 90d, 12h, 30m,\n"
+	"                         60s (90d); devices renew it when a third is left\n"
 	"  --routes               print all routes and who may use them\n"
 	"  --help, --version\n\n"
 	"`admin reset` gives the user admin a new password and prints it, also while the hub\n"
@@ -143,6 +145,7 @@ enum {
 	OPTION_KEYS,
 	OPTION_PASSPHRASE,
 	OPTION_CONNECTIONS,
+	OPTION_DEVICE_LIFE,
 	OPTION_VERSION,
 	OPTION_ROUTES,
 };
@@ -156,11 +159,28 @@ static const struct option long_options[] = {
 	{ "keys", required_argument, NULL, OPTION_KEYS },
 	{ "passphrase-file", required_argument, NULL, OPTION_PASSPHRASE },
 	{ "max-connections", required_argument, NULL, OPTION_CONNECTIONS },
+	{ "device-life", required_argument, NULL, OPTION_DEVICE_LIFE },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, OPTION_VERSION },
 	{ "routes", no_argument, NULL, OPTION_ROUTES },
 	{ 0 },
 };
+
+// "90d", "12h", "30m", "60s".
+static bool read_life(const char *text, int64_t *ret)
+{
+	static const char units[] = "smhd";
+	static const long sizes[] = { 1, 60, 3600, 86400 }, least = 60, most = 3650L * 86400;
+	char *end;
+	long n = strtol(text, &end, 10);
+	const char *unit = *end && !end[1] ? strchr(units, *end) : NULL;
+
+	if (!unit || n < 1 || n > most || n * sizes[unit - units] < least ||
+	    n * sizes[unit - units] > most)
+		return false;
+	*ret = n * sizes[unit - units];
+	return true;
+}
 
 // 0, or what main() returns. 'h' and the version are for the caller.
 static int take_option(struct options *options, int option)
@@ -194,6 +214,10 @@ static int take_option(struct options *options, int option)
 		return !*end && config->max_connections >= 1 && config->max_connections <= 1000000
 			       ? 0
 			       : complain("--max-connections is a number", optarg);
+	case OPTION_DEVICE_LIFE:
+		return read_life(optarg, &config->device_life)
+			       ? 0
+			       : complain("--device-life is from 60s to 3650d", optarg);
 	default:
 		return complain("bad option", NULL);
 	}

@@ -92,7 +92,8 @@ field() {
 	release 2026.12 better
 	rollout 2026.12 running open
 	until_answer newer
-	[[ $(events applied | wc -l) -ge 3 ]]
+	has_three() { (($(events applied | wc -l) >= 3)); }
+	wait_until 60 has_three
 }
 
 @test "main's end ends all of them, and the next one goes on" {

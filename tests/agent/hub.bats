@@ -111,3 +111,33 @@ teardown() {
 	[[ $(stored "SELECT count(*) FROM devices") == 0 ]]
 	[[ ! -e $state/identity/device.crt ]]
 }
+
+# How many reports the hub has refused, as the agent's log tells.
+refused_reports() {
+	grep -c '^report: the hub answered' "$work/sutured.out"
+}
+
+@test "the first report is of a device that has a name: none is refused" {
+	start_hub
+	hub_config
+	start_agent
+	until_story '.facts.hub_seen != null and .ring == "test"'
+	has_report() { [[ $(stored "SELECT report_seq > 0 FROM devices") == 1 ]]; }
+	wait_until 60 has_report
+	[[ $(refused_reports) == 0 ]]
+}
+
+@test "a device that was enrolled without being told learns its name from its certificate" {
+	start_hub
+	hub_config
+	start_agent
+	until_story '.device != null'
+	device=$(story .device)
+	stop "$agent"
+	jq 'del(.id)' "$state/trust/device.json" >"$work/device.json"
+	cat "$work/device.json" >"$state/trust/device.json"
+	rm "$runtime/agent.json"
+	start_agent
+	until_story ".device == \"$device\" and .facts.hub_seen != null"
+	[[ $(refused_reports) == 0 ]]
+}

@@ -23,7 +23,8 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 
-/** For how long a device's certificate is valid; it asks for the next one before. */
+/** For how long a device's certificate is valid unless sut_ca_set_device_life() says something
+ *  else; it asks for the next one before. */
 #define SUT_CA_DEVICE_DAYS 90
 /** For how long the server's is, and how many days before its end it is renewed. */
 #define SUT_CA_SERVER_DAYS 90
@@ -33,6 +34,8 @@ struct sut_ca;
 
 /** Open the authority in folder @p data, or make it. Any thread may use it. */
 sut_check struct sut_err *sut_ca_open(const char *data, struct sut_ca **ret);
+/** Let devices' certificates be valid for @p seconds. Called before any is signed. */
+void sut_ca_set_device_life(struct sut_ca *ca, int64_t seconds);
 void sut_ca_close(struct sut_ca *ca);
 DEFINE_CLEANUP(struct sut_ca *, sut_ca_close)
 
@@ -57,7 +60,7 @@ sut_check struct sut_err *sut_ca_make_tls(const struct sut_ca *ca, SSL_CTX **ret
 sut_check struct sut_err *sut_ca_read_request(const char *csr, char *digest_ret);
 
 /** When a device's certificate ends that is signed at @p now; in seconds. */
-int64_t sut_ca_device_end(int64_t now);
+int64_t sut_ca_device_end(const struct sut_ca *ca, int64_t now);
 
 /** Sign the request @p csr (PEM) as the device @p device; nothing of what the request
  *  says but its key is taken over. @p pem_ret is the caller's; times in seconds.

@@ -101,7 +101,7 @@ static struct sut_err *finish_enrolment(struct sut_hub *hub, struct enrolling *e
 		return err->code == SUT_E_FORMAT ? sut_reply_invalid(reply, err) : err;
 	enrolling->enrolment.id = enrolling->id;
 	enrolling->enrolment.key_digest = enrolling->key_digest;
-	enrolling->enrolment.cert_expires = sut_ca_device_end(now) * 1000000;
+	enrolling->enrolment.cert_expires = sut_ca_device_end(hub->ca, now) * 1000000;
 	err = sut_id_make(enrolling->id);
 	if (!err)
 		err = sut_store_write(hub->store, write_enrolment, enrolling);
