@@ -35,7 +35,16 @@ agent_end() {
 # publish ROLE PATH TEXT: puts it into the repository.
 publish() {
 	printf '%s' "$3" >"$work/document"
-	"$built/agent-repository" "$repository" put "$1" "$2" "$work/document"
+	add_target "$1" "$2" "$work/document"
+	publish_targets
+}
+
+# add_target ROLE PATH FILE. What has keys of its own for each role replaces these two.
+add_target() {
+	"$built/agent-repository" "$repository" put "$@"
+}
+
+publish_targets() {
 	"$built/agent-repository" "$repository" publish
 }
 
@@ -60,7 +69,7 @@ release() {
 	for one; do
 		file=$built/agent-$one.hotpatch
 		target=hotpatches/$name/$(shown "$one" .name).hotpatch
-		"$built/agent-repository" "$repository" put hotpatches "$target" "$file"
+		add_target hotpatches "$target" "$file"
 		list=$(jq --argjson old "$list" --arg target "$target" --arg path "$work/victim" \
 			--arg sha "$(sha256sum <"$file" | cut -d' ' -f1)" --argjson size "$(stat -c %s "$file")" \
 			'$old + [{name, target: $target, sha256: $sha, size: $size, full_size: 100000,
