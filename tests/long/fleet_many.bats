@@ -50,9 +50,11 @@ hub_metric() {
 		awk -v name="$1" '$1 == name { print $2 }'
 }
 
-# Each device has a request open at the hub, which holds it.
+# Each device has a connection, and nearly each a request that the hub holds: those whose time
+# is up are just asking again.
 are_held() {
-	[[ $(hub_metric suture_hub_held) == "$n" ]] || ! is_alive "$load_pid"
+	held=$(hub_metric suture_hub_held)
+	[[ ${held:-0} -ge $((n * 9 / 10)) && $(last_of connected) == "$n" ]] || ! is_alive "$load_pid"
 }
 
 is_ready() {
@@ -92,9 +94,9 @@ is_counted() { # COUNTS
 	wait_until 900 is_ready
 	[[ $(last_of ready) == "$n" ]] || fail "not all are ready: $(tail -n 3 "$work/load.out")"
 	note "$n devices enrolled and reporting after $(last_of seconds) s"
-	wait_until 600 are_held
-	[[ $(hub_metric suture_hub_held) == "$n" ]] || fail "not all are held: $(hub_metric suture_hub_held) are"
-	note "the hub holds a request of each after $(last_of seconds) s; it has $(awk '/^VmRSS/ { print $2 }' "/proc/$hub_pid/status") KB and $(ls "/proc/$hub_pid/fd" | wc -l) descriptors"
+	wait_until 600 are_held || fail "not all are held: $held of $n"
+	is_alive "$load_pid" || fail "$(tail -n 3 "$work/load.out")"
+	note "the hub holds $held requests after $(last_of seconds) s; it has $(awk '/^VmRSS/ { print $2 }' "/proc/$hub_pid/status") KB and $(ls "/proc/$hub_pid/fd" | wc -l) descriptors"
 
 	repo_release 2026.11 "$old_deb" "$new_deb" CVE-2026-0001 'a visitor reads what others sent'
 	wait_until 900 have_it $((n / 10))
