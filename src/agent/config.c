@@ -50,6 +50,7 @@ static const struct key keys[] = {
 	{ "probe", "unit", NAME, IN_PROBE(unit), 0, 0 },
 	{ "probe", "command", TEXT, IN_PROBE(command), 0, 0 },
 	{ "probe", "http", HTTP, IN_PROBE(http), 0, 0 },
+	{ "probe", "ca_file", PATH, IN_PROBE(ca_file), 0, 0 },
 	{ "probe", "user", NAME, IN_PROBE(user), 0, 0 },
 	{ "probe", "interval", NUMBER, IN_PROBE(interval), 1, 3600 },
 	{ "probe", "timeout", NUMBER, IN_PROBE(timeout), 1, 300 },
@@ -413,6 +414,7 @@ void sut_config_deinit(struct sut_config *config)
 		free(probe->command);
 		free(probe->http);
 		free(probe->user);
+		free(probe->ca_file);
 	}
 	free(config->probes);
 	json_decref(config->attributes);

@@ -25,6 +25,7 @@ struct sut_probe {
 	char *unit;    /**< Of processes of this systemd unit; NULL: any. */
 	char *command; /**< For /bin/sh; NULL when it is `http`. */
 	char *http;    /**< An address that must answer with 2xx or 3xx; NULL. */
+	char *ca_file; /**< Whom `http` believes, when it is https; NULL: the machine's list. */
 	char *user;    /**< Whose rights `command` has. */
 	long interval; /**< Between two tries, s. */
 	long timeout;  /**< Of one try, s. */

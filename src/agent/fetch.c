@@ -105,6 +105,12 @@ static void set_common(struct sut_errand *errand, const char *url, long timeout)
 	curl_easy_setopt(curl, CURLOPT_POSTFIELDS, errand->sent);
 }
 
+static void set_ca(CURL *curl, const char *path)
+{
+	curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+	curl_easy_setopt(curl, CURLOPT_CAINFO, path);
+}
+
 // The hub's CA and nobody else's: a certificate that some public authority gave out for its
 // name is not believed.
 static void set_identity(const struct sut_fetcher *fetcher, CURL *curl)
@@ -115,8 +121,7 @@ static void set_identity(const struct sut_fetcher *fetcher, CURL *curl)
 
 	// So that the next certificate is used soon.
 	curl_easy_setopt(curl, CURLOPT_MAXLIFETIME_CONN, 3600L);
-	curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
-	curl_easy_setopt(curl, CURLOPT_CAINFO, ca);
+	set_ca(curl, ca);
 	if (fetcher->is_enrolled) {
 		curl_easy_setopt(curl, CURLOPT_SSLCERT, certificate);
 		curl_easy_setopt(curl, CURLOPT_SSLKEY, key);
@@ -147,6 +152,8 @@ void sut_fetcher_begin(struct sut_fetcher *fetcher, enum sut_errand_kind kind, u
 	set_common(errand, url, timeout);
 	if (kind != SUT_ERRAND_PROBE)
 		set_identity(fetcher, errand->curl);
+	else if (fetcher->config->probes[index].ca_file)
+		set_ca(errand->curl, fetcher->config->probes[index].ca_file);
 	curl_easy_setopt(errand->curl, CURLOPT_PRIVATE, errand);
 	curl_multi_add_handle(fetcher->multi, errand->curl);
 }

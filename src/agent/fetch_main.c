@@ -41,6 +41,21 @@ static char *read_token(const struct sut_config *config)
 	return token;
 }
 
+/** What libraries read: names, certificates, the libraries that resolve names. */
+static const struct sut_allowed for_libraries[] = {
+	{ "/etc", false },
+	{ "/usr/lib", false },
+	{ "/lib", false },
+	{ "/lib64", false },
+	{ "/usr/share/ca-certificates", false },
+	{ "/usr/local/share/ca-certificates", false },
+	{ "/run/systemd/resolve", false },
+	{ "/dev/urandom", false },
+	{ "/dev/null", true },
+};
+
+enum { N_LIBRARIES = sizeof(for_libraries) / sizeof(for_libraries[0]) };
+
 static struct sut_err *confine_files(const struct sut_fetcher *fetcher)
 {
 	const struct sut_config *config = fetcher->config;
@@ -52,7 +67,7 @@ static struct sut_err *confine_files(const struct sut_fetcher *fetcher)
 	_cleanup_free_ char *above = config->also ? strdup(config->also) : NULL;
 	if (above && strrchr(above, '/') > above)
 		*strrchr(above, '/') = 0;
-	const struct sut_allowed allowed[] = {
+	struct sut_allowed allowed[N_LIBRARIES + SUT_MAX_PROBES + 8] = {
 		{ mirror, true },
 		{ fetched, true },
 		{ fetcher->folder, config->hub != NULL },
@@ -61,18 +76,12 @@ static struct sut_err *confine_files(const struct sut_fetcher *fetcher)
 		{ config->ca_file, false },
 		{ above, false },
 		{ folder, false },
-		// What libraries read: names, certificates, the libraries that resolve names.
-		{ "/etc", false },
-		{ "/usr/lib", false },
-		{ "/lib", false },
-		{ "/lib64", false },
-		{ "/usr/share/ca-certificates", false },
-		{ "/usr/local/share/ca-certificates", false },
-		{ "/run/systemd/resolve", false },
-		{ "/dev/urandom", false },
-		{ "/dev/null", true },
 	};
 	bool is_there;
+
+	memcpy(allowed + 8, for_libraries, sizeof(for_libraries));
+	for (size_t i = 0; i < config->n_probes; i++)
+		allowed[8 + N_LIBRARIES + i].path = config->probes[i].ca_file;
 	struct sut_err *err =
 		sut_confine_files(allowed, sizeof(allowed) / sizeof(allowed[0]), &is_there);
 

@@ -77,3 +77,27 @@ taken_out() {
 	until_story '.release == "2026.12" and .coverage.protected == 1'
 	[[ $(events held | wc -l) == 1 ]]
 }
+
+@test "an HTTPS probe believes the CA that it is told of, and no other" {
+	start_victim
+	start_hub
+	cp "$work/hub/ca.crt" "$work/probe.crt"
+	probe=('[probe web]' "path = $work/victim" "http = $hub_url/healthz" 'interval = 1')
+	config "${probe[@]}"
+	release 2026.11 good
+	rollout 2026.11 running open
+	start_agent
+	until_story '.processes[0].reason == "held-here" and (.held[].detail | test("certificate"))'
+	until_answer old
+	stop "$agent"
+	config "${probe[@]}" "ca_file = $work/probe.crt" 'failures = 5'
+	release 2026.12 better
+	rollout 2026.12 running open
+	rm "$runtime/agent.json"
+	start_agent
+	until_answer newer
+	until_story '.coverage.protected == 1 and .release == "2026.12"'
+	# Of what it is told before this, nothing is a failure.
+	stop "$hub"
+	until_story '[.held[] | select(.release == "2026.12")][0].detail | strings | test("onnect")'
+}
