@@ -17,30 +17,13 @@ setup_file() {
 
 setup() {
 	source "$BATS_TEST_DIRNAME/../lib/channel.bash"
+	source "$BATS_TEST_DIRNAME/../lib/kills.bash"
 	kills=0
 }
 
 teardown_file() {
 	source "$BATS_TEST_DIRNAME/../lib/base.bash"
 	work_end
-}
-
-# Run a command, and kill it after a random part of MILLISECONDS. Its status is 0 when it
-# was done before, 137 when it was killed, and nothing else.
-killed() { # MILLISECONDS COMMAND...
-	local most=$1 status=0
-	shift
-	timeout --signal=KILL "$(printf '0.%03d' $((RANDOM % most + 1)))" "$@" >"$work/killed.out" 2>&1 || status=$?
-	((status != 137)) || kills=$((kills + 1))
-	[[ $status == 0 || $status == 137 ]] || fail "$*: exit status $status: $(cat "$work/killed.out")"
-}
-
-# How long a command takes now, in milliseconds: what the moment to kill is chosen from.
-duration() { # COMMAND...
-	local begin=${EPOCHREALTIME/./}
-	"$@" >/dev/null
-	local took=$(((${EPOCHREALTIME/./} - begin) / 1000 + 20))
-	echo $((took > 999 ? 999 : took))
 }
 
 @test "repo init that is killed is completed by the same command" {
@@ -101,4 +84,83 @@ duration() { # COMMAND...
 	done
 	note "killed $kills times"
 	((kills >= 30))
+}
+
+# until_done MILLISECONDS TIMES COMMAND...: killed some times, each time looked at by a client with a
+# store, then let through.
+until_done() {
+	local most=$1 times=$2 i
+	shift 2
+	for ((i = 0; i < times; i++)); do
+		killed "$most" "$@"
+		"$suture" fetch --repository "$repo" --store "$work/store" --all >/dev/null
+	done
+	"$@" >"$work/done"
+	"$suture" fetch --repository "$repo" --store "$work/store" --all >/dev/null
+}
+
+# A repository with one published release, and a client of it; sets $repo and $keys.
+begin_published() { # NAME
+	repo=$work/$1 keys=$work/$1.keys
+	rm -rf "$work/store"
+	"$suture" repo init "$repo" --keys "$keys" --product x
+	"$suture" repo baseline "$repo" 2026.10 "$work"/debs/{server,other}_1.deb
+	"$suture" repo advisory "$repo" CVE-2026-1 --severity high --published 2026-11-03 \
+		--package server --package other
+	"$suture" repo add "$repo" 2026.11 --baseline 2026.10 "$work"/debs/server_{1,2}.deb
+	"$suture" repo publish "$repo" --keys "$keys"
+	most=$(duration "$suture" repo publish "$repo" --keys "$keys")
+	"$suture" fetch --repository "$repo" --root "$repo/metadata/1.root.json" --store "$work/store"
+}
+
+@test "advisory, sign, recall and new keys, killed at random moments, are completed by the same command" {
+	local most round release
+	begin_published changes
+	for ((round = 1; round <= 4; round++)); do
+		release=2026.12.$round
+		until_done "$most" 5 "$suture" repo advisory "$repo" "CVE-2026-9$round" --severity high \
+			--published 2026-11-03 --package other
+		"$suture" repo add "$repo" "$release" --baseline 2026.10 "$work"/debs/other_{1,2}.deb \
+			--advisory "CVE-2026-9$round" >/dev/null
+		until_done "$most" 5 "$suture" repo sign "$repo" --keys "$keys"
+		until_done "$most" 5 "$suture" repo publish "$repo" --keys "$keys"
+		"$suture" fetch --repository "$repo" --store "$work/store" --release "$release" --all --json |
+			jq -e '.release == "'"$release"'"' | grep -qx true
+		# For good, and as often as it is said it is one word.
+		until_done "$most" 5 "$suture" repo recall "$repo" "$release" --reason "round $round" --keys "$keys"
+		"$suture" repo status "$repo" --json >"$work/status"
+		[[ $(jq -r --arg name "$release" '.releases[] | select(.name == $name) | .state' "$work/status") == recalled ]]
+		until_done "$most" 5 "$suture" repo key rotate "$repo" timestamp --keys "$keys"
+		until_done "$most" 5 "$suture" repo publish "$repo" --keys "$keys"
+		# Who was away all the time follows the whole chain of roots.
+		rm -rf "$work/fresh"
+		"$suture" fetch --repository "$repo" --root "$repo/metadata/1.root.json" --store "$work/fresh" --all >/dev/null
+	done
+	note "killed $kills times"
+	((kills >= 30))
+}
+
+@test "a fetch that is killed leaves a store that the next one completes" {
+	local most i targets
+	begin_published fetched
+	most=$(rm -rf "$work/store" && duration "$suture" fetch --repository "$repo" --root "$repo/metadata/1.root.json" \
+		--store "$work/store" --all)
+	for ((i = 0; i < 60; i++)); do
+		# A new store, or one that has something to catch up with.
+		if ((i % 3 == 0)); then
+			rm -rf "$work/store"
+		else
+			"$suture" repo publish "$repo" --keys "$keys" >/dev/null
+			rm -rf "$work/store/targets"
+		fi
+		killed "$most" "$suture" fetch --repository "$repo" --root "$repo/metadata/1.root.json" \
+			--store "$work/store" --all
+		# What is there already is whole.
+		targets=$(find "$work/store/targets" -name '*.hotpatch' 2>/dev/null || true)
+		[[ ! $targets ]] || "$suture" show "$targets" >/dev/null
+		"$suture" fetch --repository "$repo" --root "$repo/metadata/1.root.json" --store "$work/store" --all >/dev/null
+		cmp "$(find "$work/store/targets" -name '*.hotpatch')" "$(find "$repo/targets" -name '*.hotpatch')"
+	done
+	note "killed $kills times"
+	((kills >= 20))
 }
