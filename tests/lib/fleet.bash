@@ -97,13 +97,13 @@ bundled_file=/usr/sbin/shop-server
 bundled_paths=('/count?n=40' / '/count?n=3')
 bundled_probe=("command = curl -s -f 'http://127.0.0.1/echo?size=2&text=ok' | grep -q ok")
 
-bundled_deb() { # NUMBER OUT
+bundled_deb() { # NUMBER OUT [ECHO-FILE]
 	local folder=$work/bundled.$1
 	mkdir -p "$folder/usr/sbin" "$folder/DEBIAN"
 	printf 'Package: shop-server\nVersion: 1.%s\nArchitecture: %s\nMaintainer: nobody\nDescription: a small server\n' \
 		"$1" "$(dpkg --print-architecture)" >"$folder/DEBIAN/control"
 	cc -O2 -D_GNU_SOURCE -fPIE -pie -s -Wl,--build-id=sha1 -o "$folder/usr/sbin/shop-server" \
-		"$top/demo/server"/{server,page,"echo_$1"}.c
+		-I"$top/demo/server" "$top/demo/server"/{server,page}.c "${3:-$top/demo/server/echo_$1.c}"
 	deb_pack "$folder" "$2"
 }
 
@@ -181,13 +181,14 @@ visits_all() { # MACHINE...
 # ---- the hub ---------------------------------------------------------------
 
 # hub_start ADDRESS:PORT NAME [OPTION]...: a hub with its data in $work/hub. Sets $pid.
-# With $site_pid it is in the site's network.
+# With $site_pid it is in the site's network. Where $hub_keeper is set, `keeper` starts it again
+# so many seconds after it ended.
 hub_start() {
 	local in=start
 	hub_url=https://$1
 	[[ ! ${site_pid:-} ]] || in=site_start
 	mkdir -p "$work/hub"
-	"$in" hub "${SUTURE_HUB:-$top/build/suture-hub}" --data "$work/hub" --listen "$1" --name "$2" --web "$top/web" "${@:3}"
+	"$in" hub ${hub_keeper:+"$top/tests/lib/keeper" "$hub_keeper"} "${SUTURE_HUB:-$top/build/suture-hub}" --data "$work/hub" --listen "$1" --name "$2" --web "$top/web" "${@:3}"
 	wait_until 60 hub_answers || fail "the hub does not start: $(<"$work/hub.out")"
 }
 
@@ -264,7 +265,8 @@ repo_release() {
 
 # ---- agents ----------------------------------------------------------------
 
-# agent_begin MACHINE RING: an agent that enrols itself, with a health probe for the server.
+# agent_begin MACHINE RING: an agent that enrols itself, with a health probe for the server. Where
+# $agent_keeper is set, `keeper` starts it again so many seconds after it ended.
 agent_begin() {
 	local -n _probe=${kind}_probe
 	machine_put "$1" /usr/bin "$suture"
@@ -296,7 +298,8 @@ agent_begin() {
 		watch = 60
 	END
 	machine_put "$1" /etc/suture "$work/sutured.conf"
-	machine_start "$1" agent /usr/sbin/sutured --config /etc/suture/sutured.conf --foreground
+	[[ ! ${agent_keeper:-} ]] || machine_put "$1" /usr/bin "$top/tests/lib/keeper"
+	machine_start "$1" agent ${agent_keeper:+/usr/bin/keeper "$agent_keeper"} /usr/sbin/sutured --config /etc/suture/sutured.conf --foreground
 }
 
 # What the agent of a machine says, as JSON.
