@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "hub/auth/ca.h"
 #include "hub/auth/routes.h"
 #include "hub/http/front.h"
 #include "hub/http/route.h"
@@ -230,6 +231,7 @@ static struct sut_err *print_admin(struct sut_hub *hub, bool resets)
 
 	if (!err && password[0]) {
 		printf("Administrator: admin\nPassword: %s\n", password);
+		printf("Fingerprint: %s\n", sut_ca_digest(hub->ca));
 		printf("It is shown only this once; `suture-hub admin reset` makes another one.\n");
 		fflush(stdout);
 	}

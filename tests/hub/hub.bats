@@ -243,3 +243,32 @@ teardown() {
 	as_user GET /api/v1/audit/check
 	[[ $(jq -r .head <<<"$body") != "$head" ]]
 }
+
+@test "the first start tells the fingerprint by which the hub is known" {
+	local fingerprint
+	fingerprint=$(sed -n 's/^Fingerprint: //p' "$work/out")
+	[[ $(openssl x509 -in "$data/ca.crt" -noout -fingerprint -sha256 | sed 's/.*=//; s/://g' | tr A-F a-f) == "$fingerprint" ]]
+	printf '%s\n' "$password" >"$work/password"
+	XDG_CONFIG_HOME=$work/config HOME=$work "$build/suture" hub login "$url" --fingerprint "$fingerprint" \
+		--password-file "$work/password"
+	XDG_CONFIG_HOME=$work/config HOME=$work "$build/suture" hub status
+	run -1 env XDG_CONFIG_HOME="$work/other" HOME="$work" "$build/suture" hub login "$url" \
+		--fingerprint "${fingerprint//[0-9]/a}" --password-file "$work/password"
+}
+
+@test "a stranger who guesses at a name does not keep its owner out" {
+	guess() {
+		ask POST /api/v1/session '{"name":"admin","password":"a guess"}' --interface 127.0.0.2
+		[[ $status_code == 429 ]] && wait_s=$(sed -n 's/^[Rr]etry-[Aa]fter: *\([0-9]*\).*/\1/p' "$work/headers")
+		((${wait_s:-0} > 4))
+	}
+	wait_for 120 guess
+	signs_in() {
+		sign_in
+		[[ $status_code == 200 ]] && return
+		(($(sed -n 's/^[Rr]etry-[Aa]fter: *\([0-9]*\).*/\1/p' "$work/headers") <= 4)) || touch "$work/kept-out"
+		return 1
+	}
+	wait_for 60 signs_in
+	[[ ! -e $work/kept-out ]]
+}

@@ -9,8 +9,8 @@
 
 // 64 MiB each, so that a hub on a small machine stays alive.
 enum { MAX_HASHES = 2, MAX_WAITING = 16 };
-// After so many failures a name or an address waits, each time longer, up to the limit.
-enum { FREE_FAILURES = 5, MAX_WAIT_S = 900, N_KEYS = 4096 };
+// After so many failures who tries waits, each time longer.
+enum { FREE_FAILURES = 5, MAX_DOUBLINGS = 20, N_KEYS = 4096 };
 
 /** What is known of one who failed. Keys that share a place share the waiting. */
 struct suspect {
@@ -110,7 +110,7 @@ static struct suspect *find(struct sut_guard *guard, const char *key)
 	return &guard->suspects[sut_hash(guard->seed, key, strlen(key)) % N_KEYS];
 }
 
-int64_t sut_guard_wait(struct sut_guard *guard, const char *key, int64_t now)
+int64_t sut_guard_wait(struct sut_guard *guard, const char *key, int64_t most, int64_t now)
 {
 	pthread_mutex_lock(&guard->lock);
 	struct suspect suspect = *find(guard, key);
@@ -119,9 +119,9 @@ int64_t sut_guard_wait(struct sut_guard *guard, const char *key, int64_t now)
 	if (suspect.n_failures < FREE_FAILURES)
 		return 0;
 	int64_t over = suspect.n_failures - FREE_FAILURES;
-	int64_t wait = over > 9 ? MAX_WAIT_S : (int64_t)2 << over;
-	if (wait > MAX_WAIT_S)
-		wait = MAX_WAIT_S;
+	int64_t wait = (int64_t)2 << (over < MAX_DOUBLINGS ? over : MAX_DOUBLINGS);
+	if (wait > most)
+		wait = most;
 	int64_t left = wait - (now - suspect.last) / 1000000;
 	return left > 0 ? left : 0;
 }

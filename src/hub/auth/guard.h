@@ -32,8 +32,9 @@ sut_check struct sut_err *sut_guard_hash(struct sut_guard *guard, const char *pa
 sut_check struct sut_err *sut_guard_check(struct sut_guard *guard, const char *password,
 					  const char *hash, bool *ret);
 
-/** For how many seconds @p key (a name or an address) has to wait before it may try
- *  again; 0: it may. @p now in microseconds. */
-int64_t sut_guard_wait(struct sut_guard *guard, const char *key, int64_t now);
+/** For how many seconds @p key (a name, an address, or both) has to wait before it may try
+ *  again, @p most (seconds) after its last failure at the latest; 0: it may. @p now in
+ *  microseconds. */
+int64_t sut_guard_wait(struct sut_guard *guard, const char *key, int64_t most, int64_t now);
 /** It failed; or it is known now. */
 void sut_guard_note(struct sut_guard *guard, const char *key, int64_t now, bool is_good);

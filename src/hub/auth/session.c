@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/time.h"
 #include "hub/auth/access.h"
 #include "hub/auth/guard.h"
 #include "hub/auth/routes.h"
@@ -88,35 +89,58 @@ static struct sut_err *begin_session(struct sut_hub *hub, struct signing_in *sig
 
 static struct sut_err *tell_to_wait(struct sut_reply *reply, int64_t seconds)
 {
-	char text[24];
-	struct sut_err *err = sut_reply_problem(reply, 429, "slow-down",
-						"Too many wrong passwords: try again in %lld s.",
-						(long long)seconds);
+	char text[24], span[SUT_SPAN_SIZE];
 
+	sut_span_format(seconds, span);
+	struct sut_err *err = sut_reply_problem(reply, 429, "slow-down",
+						"Too many wrong passwords: try again in %s.", span);
 	snprintf(text, sizeof(text), "%lld", (long long)seconds);
 	return err ? err : sut_reply_header(reply, "Retry-After", text);
 }
 
-// Names and addresses are counted apart, and a name never counts as an address.
+// What is counted, each for itself, and how long it waits at most. A stranger who knows a name
+// must not keep its owner out: by the name alone one waits for moments only, and for long where
+// the name was guessed at from that address. An address can be that of a whole office.
+static const struct {
+	const char *kind;
+	bool has_name, has_address;
+	int64_t most; /**< Seconds. */
+} counted[] = {
+	{ "name", true, false, 4 },
+	{ "pair", true, true, 900 },
+	{ "address", false, true, 60 },
+};
+enum { N_COUNTED = sizeof(counted) / sizeof(counted[0]), KEY_SIZE = 192 };
+
+static const char *key_of(const struct signing_in *signing_in, int i, char room[KEY_SIZE])
+{
+	snprintf(room, KEY_SIZE, "%s %s %s", counted[i].kind,
+		 counted[i].has_name ? signing_in->name : "",
+		 counted[i].has_address ? signing_in->request->address : "");
+	return room;
+}
+
 static int64_t find_wait(struct sut_hub *hub, const struct signing_in *signing_in)
 {
-	char key[80];
-	int64_t now = signing_in->request->now;
+	char room[KEY_SIZE];
+	int64_t longest = 0;
 
-	snprintf(key, sizeof(key), "name %s", signing_in->name);
-	int64_t by_name = sut_guard_wait(hub->guard, key, now);
-	int64_t by_address = sut_guard_wait(hub->guard, signing_in->request->address, now);
-	return by_name > by_address ? by_name : by_address;
+	for (int i = 0; i < N_COUNTED; i++) {
+		int64_t wait = sut_guard_wait(hub->guard, key_of(signing_in, i, room),
+					      counted[i].most, signing_in->request->now);
+		if (wait > longest)
+			longest = wait;
+	}
+	return longest;
 }
 
 static void note(struct sut_hub *hub, const struct signing_in *signing_in, bool is_good)
 {
-	char key[80];
-	int64_t now = signing_in->request->now;
+	char room[KEY_SIZE];
 
-	snprintf(key, sizeof(key), "name %s", signing_in->name);
-	sut_guard_note(hub->guard, key, now, is_good);
-	sut_guard_note(hub->guard, signing_in->request->address, now, is_good);
+	for (int i = 0; i < N_COUNTED; i++)
+		sut_guard_note(hub->guard, key_of(signing_in, i, room), signing_in->request->now,
+			       is_good);
 }
 
 static struct sut_err *sign_in(struct sut_hub *hub, const struct sut_request *request,
