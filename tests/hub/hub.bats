@@ -56,13 +56,19 @@ teardown() {
 }
 
 @test "who fails often has to wait, also with the right password" {
-	for _ in 1 2 3 4 5 6; do
-		sign_in admin wrong-password
+	# The first wait is two seconds: where asking takes longer, it is over, and all begins anew.
+	for _ in {1..10}; do
+		for _ in {1..6}; do
+			sign_in admin wrong-password
+			[[ $status_code == 401 ]] || break
+		done
+		[[ $status_code == 429 ]] || continue
+		grep -qi '^retry-after: [0-9]' "$work/headers"
+		sign_in
+		[[ $status_code != 429 ]] || return 0
+		[[ $status_code == 200 ]]
 	done
-	[[ $status_code == 429 ]]
-	grep -qi '^retry-after: [0-9]' "$work/headers"
-	sign_in
-	[[ $status_code == 429 ]]
+	false
 }
 
 @test "a role may do what it may, and no more" {
