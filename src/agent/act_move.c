@@ -115,6 +115,20 @@ static void tell_move(struct sut_look *look, const json_t *before)
 	sut_look_event(look, sut_time_now(), "baseline", NULL, detail);
 }
 
+// Is there a package to move that nobody has put on hold?
+static bool can_move(const json_t *packages)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(packages, i, one)
+	{
+		if (!json_is_true(json_object_get(one, "hold")))
+			return true;
+	}
+	return false;
+}
+
 struct sut_err *sut_look_write_move(struct sut_look *look)
 {
 	_cleanup_json_ json_t *before = NULL;
@@ -123,11 +137,11 @@ struct sut_err *sut_look_write_move(struct sut_look *look)
 
 	if (look->move)
 		find_units(look, units, others);
-	bool has_packages = json_array_size(json_object_get(look->move, "packages")) > 0;
-	bool is_needed = has_packages || json_array_size(units) || json_array_size(others);
+	const json_t *packages = json_object_get(look->move, "packages");
+	bool is_needed = json_array_size(packages) || json_array_size(units) || json_array_size(others);
 	if (!err && is_needed)
 		tell_move(look, before);
-	json_object_set_new(look->answer, "move", json_boolean(has_packages));
+	json_object_set_new(look->answer, "move", json_boolean(can_move(packages)));
 	if (look->move) {
 		json_object_del(look->move, "paths");
 		json_object_set(look->move, "units", units);

@@ -24,8 +24,8 @@ static void key_of(pid_t pid, char ret[16])
 	snprintf(ret, 16, "%d", (int)pid);
 }
 
-// Runs a crew and keeps its answers by pid in @into, with the word "error" for a worker
-// that gave none.
+// Runs a crew and keeps its answers by pid in @into. A worker that gave none, since somebody
+// ended it or there was no memory, says nothing of the process: its outcome is "error".
 static struct sut_err *ask(const struct sut_pids *pids, sut_crew_fn work, void *context,
 			   json_t *into)
 {
@@ -46,7 +46,7 @@ static struct sut_err *ask(const struct sut_pids *pids, sut_crew_fn work, void *
 		json_t *answer = answers[i];
 		if (errors[i])
 			answer = json_pack("{s:s, s:s, s:s, s:[]}", "error", errors[i]->msg,
-					   "outcome", "refused", "reason", errors[i]->msg,
+					   "outcome", "error", "reason", errors[i]->msg,
 					   "hotpatches");
 		sut_err_free(errors[i]);
 		json_object_set_new(into, key, answer);
@@ -74,6 +74,14 @@ static struct sut_err *read_statuses(struct sut_look *look)
 static bool stands(const json_t *hotpatch)
 {
 	return strcmp(sut_state_text(hotpatch, "state"), "applied") == 0;
+}
+
+// It is worth trying soon again.
+static bool wants_another_try(const json_t *row)
+{
+	const char *outcome = sut_state_text(row, "outcome");
+
+	return strcmp(outcome, "busy") == 0 || strcmp(outcome, "error") == 0;
 }
 
 // Names of ours that stand in processes and must not. One whose build gets another
@@ -124,7 +132,7 @@ static struct sut_err *take_out(struct sut_look *look)
 		err = ask(&pids, sut_revert_work, &revert, rows);
 	json_object_foreach(rows, name, row)
 	{
-		look->n_busy += strcmp(sut_state_text(row, "outcome"), "busy") == 0;
+		look->n_busy += wants_another_try(row);
 	}
 	sut_pids_deinit(&pids);
 	json_decref(rows);
@@ -183,7 +191,7 @@ static struct sut_err *put_in(struct sut_look *look)
 		err = ask(&pids, sut_apply_work, &apply, look->rows);
 	json_object_foreach(look->rows, pid, row)
 	{
-		look->n_busy += strcmp(sut_state_text(row, "outcome"), "busy") == 0;
+		look->n_busy += wants_another_try(row);
 	}
 	sut_pids_deinit(&pids);
 	return err;

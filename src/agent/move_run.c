@@ -47,19 +47,25 @@ static int install(const json_t *packages)
 	static const char *const fixed[] = {
 		"apt-get",        "--yes", "--no-install-recommends",
 		"--only-upgrade", "-o",    "Dpkg::Options::=--force-confold",
+		"-o",             "DPkg::Lock::Timeout=600", // s; somebody else may be at it
 		"install",        "--"
 	};
 	enum { N_FIXED = sizeof(fixed) / sizeof(fixed[0]) };
-	size_t n = json_array_size(packages), i;
-	char **arguments = calloc(N_FIXED + n + 1, sizeof(*arguments));
+	size_t n = 0, i;
+	char **arguments = calloc(N_FIXED + json_array_size(packages) + 1, sizeof(*arguments));
 	const json_t *one;
 
 	if (!arguments)
 		return 126;
 	for (i = 0; i < N_FIXED; i++)
 		arguments[i] = (char *)fixed[i];
-	json_array_foreach(packages, i, one) arguments[N_FIXED + i] = name_version(one);
-	int status = run(arguments);
+	json_array_foreach(packages, i, one)
+	{
+		// Somebody said that it stays; apt would move none of them because of it.
+		if (!json_is_true(json_object_get(one, "hold")))
+			arguments[N_FIXED + n++] = name_version(one);
+	}
+	int status = n ? run(arguments) : 0;
 	for (i = 0; i < n; i++)
 		free(arguments[N_FIXED + i]);
 	free(arguments);

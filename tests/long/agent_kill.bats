@@ -56,3 +56,36 @@ victim_of_chance() {
 		jq -e . "$file" >/dev/null
 	done
 }
+
+# Those of the agent's workers that wait for their turn on the victim.
+kill_waiting_workers() {
+	local one
+	for one in $(descendants "$agent"); do
+		if readlink "/proc/$one"/fd/* 2>/dev/null | grep -qxF "/proc/$victim"; then
+			kill -KILL "$one"
+		fi
+	done
+}
+
+dies_without_answer() {
+	kill_waiting_workers
+	story_says '.processes[0].reason == "agent-error"'
+}
+
+@test "a worker that dies says nothing of the hotpatch, and is followed by another" {
+	start_victim
+	config
+	release 2026.11 good
+	rollout 2026.11 running waiting
+	start_agent
+	until_story '.processes[0].reason == "ring-waiting"'
+	# As another run of suture would that works on it.
+	exec 9<"/proc/$victim"
+	flock 9
+	rollout 2026.11 running open
+	wait_until 120 dies_without_answer
+	exec 9<&-
+	until_answer new
+	until_story '.coverage.protected == 1'
+	[[ ! $(events refused) && ! $(events held) ]]
+}
