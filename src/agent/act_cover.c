@@ -95,29 +95,46 @@ static void make_proof(const json_t *trace, struct told *told)
 	sut_err_free(err);
 }
 
+// Does the hotpatch of @s stand in the process?
+static bool is_right(const struct sut_standing *s, const struct told *told)
+{
+	return told->trace &&
+	       strcmp(sut_state_text(told->trace, "name"), s->hotpatch->name) == 0;
+}
+
+// What stands is proved whether or not a later release closes more.
+static bool prove(const struct sut_look *look, const struct place *place,
+		  const struct sut_standing *s, struct told *told)
+{
+	const json_t *proof = json_object_get(look->proofs, place->pid);
+
+	if (!is_right(s, told) || strcmp(sut_state_text(proof, "outcome"), "verified") != 0)
+		return false;
+	make_proof(told->trace, told);
+	return true;
+}
+
 // A build for which there is a hotpatch that this device wants.
 static void tell_wanted(const struct sut_look *look, const struct place *place,
 			const struct sut_standing *s, struct told *told)
 {
 	const json_t *proof = json_object_get(look->proofs, place->pid);
 	const json_t *row = find_row(look, place->pid);
-	bool is_right =
-		told->trace && strcmp(sut_state_text(told->trace, "name"), s->hotpatch->name) == 0;
+	bool is_proved = prove(look, place, s, told);
 
 	told->release = s->release;
 	if (s->held) {
 		told->reason = SUT_REASON_HELD_HERE;
 		told->detail = sut_state_text(s->held, "detail");
-	} else if (s->waits && (s->is_kept || !is_right)) {
+	} else if (s->waits && (s->is_kept || !is_right(s, told))) {
 		told->reason = s->is_on_hold ? SUT_REASON_ON_HOLD : SUT_REASON_ROLLOUT_PAUSED;
 		told->detail = s->waits;
 	} else if (!s->is_taken && !s->waits) {
 		told->reason = SUT_REASON_NOT_FETCHED;
-	} else if (is_right && strcmp(sut_state_text(proof, "outcome"), "verified") == 0) {
+	} else if (is_proved) {
 		told->reason = SUT_REASON_PROTECTED;
 		told->detail = sut_state_text(proof, "reason"); // "entry only", or nothing
-		make_proof(told->trace, told);
-	} else if (is_right) {
+	} else if (is_right(s, told)) {
 		told->reason = SUT_REASON_AGENT_ERROR;
 		told->detail = sut_state_text(proof, "reason");
 	} else {
@@ -135,12 +152,14 @@ static bool tell_place(const struct sut_look *look, const struct place *place, s
 	*told = (struct told){ .trace = find_trace(look, place), .detail = "" };
 	told->reason = sut_want_reason(&look->want, place->build_id,
 				       sut_state_text(place->module, "path"), &release);
-	if (told->reason == SUT_REASON_PROTECTED && s)
+	if (told->reason == SUT_REASON_PROTECTED && s) {
 		tell_wanted(look, place, s, told);
-	else if (told->reason == SUT_REASON_PROTECTED && !release)
+	} else if (told->reason == SUT_REASON_PROTECTED && !release) {
 		return false;
-	else if (s && told->trace)
+	} else if (s && told->trace) {
 		told->release = s->release; // an earlier one stands meanwhile
+		prove(look, place, s, told);
+	}
 	if (!*told->detail)
 		told->detail = sut_reason_sentence(told->reason);
 	return true;
@@ -243,6 +262,22 @@ static json_t *cover_all(const struct sut_look *look, size_t counts[3])
 	return list;
 }
 
+// When it came. A payload that is used again has the time of its first use, and whoever has just
+// been patched is to be watched by probes.
+static json_t *find_time(const struct sut_look *look, const char *pid, const char *key,
+			 const json_t *hotpatch)
+{
+	const json_t *told = json_object_get(look->act->device->json, "told");
+	json_t *before = json_object_get(json_object_get(told, key), "at");
+	const json_t *row = find_row(look, pid);
+
+	if (before)
+		return json_incref(before);
+	if (json_number_value(json_object_get(row, "pause_us")) > 0)
+		return json_integer(sut_time_now());
+	return text_of(hotpatch, "applied_at");
+}
+
 // A key names a process for ever: pids are used again, with another start.
 static json_t *find_told(const struct sut_look *look)
 {
@@ -270,7 +305,7 @@ static json_t *find_told(const struct sut_look *look)
 				"{s:O, s:O, s:s, s:o, s:o, s:o, s:o, s:s?, s:s?}", "pid",
 				json_object_get(process, "pid"), "start",
 				json_object_get(process, "start"), "hotpatch", name, "at",
-				text_of(hotpatch, "applied_at"), "name", text_of(process, "name"),
+				find_time(look, pid, key, hotpatch), "name", text_of(process, "name"),
 				"path", text_of(process, "path"), "unit", text_of(process, "unit"),
 				"sha256", s ? s->hotpatch->sha256 : NULL, "release",
 				s ? s->release->name : NULL);

@@ -56,6 +56,11 @@ teardown() {
 	rollout 2026.12 rolled-back open
 	until_answer new
 	until_story '.release == "2026.11" and .coverage.protected == 1'
+	# What came again came now, also where a payload is used again.
+	came_in_turn() {
+		events applied | jq -s -e 'length == 3 and ([.[].time] | . == sort)'
+	}
+	wait_until 60 came_in_turn || fail "$(events applied)"
 }
 
 @test "a paused rollout stays where it is, and a recall takes it out of every process" {
