@@ -32,7 +32,7 @@ teardown_file() {
 	"$suture" repo init "$work/init" --keys "$work/keys" --product x >/dev/null
 	rm -rf "$work/init"
 	most=$(duration "$suture" repo init "$work/init" --keys "$work/keys" --product x)
-	for ((i = 0; i < 40; i++)); do
+	for ((i = 0; i < 40 || (kills < 5 && i < 400); i++)); do
 		rm -rf "$work/init"
 		killed "$most" "$suture" repo init "$work/init" --keys "$work/keys" --product x
 		"$suture" repo init "$work/init" --keys "$work/keys" --product x >/dev/null
@@ -145,7 +145,7 @@ begin_published() { # NAME
 	begin_published fetched
 	most=$(rm -rf "$work/store" && duration "$suture" fetch --repository "$repo" --root "$repo/metadata/1.root.json" \
 		--store "$work/store" --all)
-	for ((i = 0; i < 60; i++)); do
+	for ((i = 0; i < 60 || (kills < 20 && i < 600); i++)); do
 		# A new store, or one that has something to catch up with.
 		if ((i % 3 == 0)); then
 			rm -rf "$work/store"
