@@ -92,3 +92,8 @@ sut_check struct sut_err *sut_repository_sign_body(json_t *envelope,
 						   const struct sut_signer *const *signers,
 						   size_t n_signers,
 						   const struct sut_tuf_role *role, size_t *n_ret);
+
+/** The file below targets/ of @p target, whose @p entry in the metadata has its digests. @p ret is
+ *  the caller's. */
+sut_check struct sut_err *sut_repository_file_of(const char *target, const json_t *entry,
+						 char **ret);

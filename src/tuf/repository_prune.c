@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "tuf/canonical.h"
 #include "tuf/folder.h"
 
 /** Our own metadata is as long as it must be; this only keeps memory bounded. */
@@ -122,12 +121,8 @@ static struct sut_err *name_targets(struct search *s, const struct sut_metadata 
 	for (void *at = json_object_iter(targets); !err && at;
 	     at = json_object_iter_next(targets, at)) {
 		_cleanup_free_ char *file = NULL;
-		const json_t *digests = json_object_get(json_object_iter_value(at), "hashes");
-		const char *digest = sut_json_member(digests, "sha256");
-		if (!digest)
-			return sut_err(SUT_E_UNSUPPORTED, "%s: has no SHA-256",
-				       json_object_iter_key(at));
-		err = sut_tuf_target_file(json_object_iter_key(at), digest, &file);
+		err = sut_repository_file_of(json_object_iter_key(at), json_object_iter_value(at),
+					     &file);
 		if (!err && json_object_set_new(s->named, file, json_true()) < 0)
 			err = sut_err_nomem();
 	}

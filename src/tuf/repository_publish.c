@@ -156,6 +156,15 @@ static bool exists(const char *folder, const char *name)
 	return access(path, F_OK) == 0;
 }
 
+struct sut_err *sut_repository_file_of(const char *target, const json_t *entry, char **ret)
+{
+	const char *digest = sut_json_member(json_object_get(entry, "hashes"), "sha256");
+
+	if (!digest)
+		return sut_err(SUT_E_UNSUPPORTED, "%s: has no SHA-256", target);
+	return sut_tuf_target_file(target, digest, ret);
+}
+
 /** Call for each file of a role that is not among the published ones yet: check that it is among
  *  the staged ones, or with @p do_move move it. */
 static struct sut_err *each_file(const struct publishing *p, const struct sut_metadata *metadata,
@@ -167,12 +176,8 @@ static struct sut_err *each_file(const struct publishing *p, const struct sut_me
 	for (void *at = json_object_iter(targets); !err && at;
 	     at = json_object_iter_next(targets, at)) {
 		_cleanup_free_ char *file = NULL;
-		const json_t *digests = json_object_get(json_object_iter_value(at), "hashes");
-		const char *digest = sut_json_member(digests, "sha256");
-		if (!digest)
-			return sut_err(SUT_E_UNSUPPORTED, "%s: has no SHA-256",
-				       json_object_iter_key(at));
-		err = sut_tuf_target_file(json_object_iter_key(at), digest, &file);
+		err = sut_repository_file_of(json_object_iter_key(at), json_object_iter_value(at),
+					     &file);
 		if (err || exists(p->repository->targets, file))
 			continue;
 		if (!exists(p->repository->staged_targets, file))
