@@ -311,6 +311,8 @@ kill_all() {
 
 	# The last word, and nobody says another.
 	decide roll-back 2026.12.1
+	# Else what stood before the word passes for what came of it.
+	until_carry "$first" "${machines[@]}"
 	decide start 2026.12.1
 	decide approve 2026.12.1 --ring broad
 	kill_all
