@@ -12,6 +12,8 @@ const char sut_usage_hub[] =
 	"                            or --token-file FILE with an API token; the hub's own\n"
 	"                            authority by --ca-file FILE or --fingerprint SHA256\n"
 	"  logout                    sign out, and forget the hub\n"
+	"  password                  change one's own password: asked for, or read from\n"
+	"                            --password-file FILE and --new-password-file FILE\n"
 	"  status                    the fleet at a glance\n"
 	"  devices                   list devices: [--status S] [--ring R] [--group G]\n"
 	"                            [--find TEXT] [--sort [-]hostname|[-]last_seen]\n"
@@ -34,9 +36,9 @@ const char sut_usage_hub[] =
 	"                            rings and gates as JSON ('-': standard input)\n"
 	"  tokens [create|delete ID] enrolment tokens [--uses N] [--expires SECONDS]\n"
 	"                            [--ring R] [--label TEXT]\n"
-	"  users [create NAME|delete NAME]\n"
-	"                            users: --role viewer|operator|administrator,\n"
-	"                            [--password-file FILE]\n"
+	"  users [create NAME|password NAME|delete NAME]\n"
+	"                            users: create takes --role viewer|operator|administrator;\n"
+	"                            a new password is asked for or [--password-file FILE]\n"
 	"  api-tokens [create|delete ID]\n"
 	"                            API tokens: --label TEXT --role ROLE [--expires SECONDS]\n"
 	"  audit [check]             the audit log [--actor A] [--action A], or a check of it\n\n"
@@ -50,6 +52,7 @@ static const struct option long_options[] = {
 	{ "fingerprint", required_argument, NULL, SUT_HUB_FINGERPRINT },
 	{ "user", required_argument, NULL, SUT_HUB_USER },
 	{ "password-file", required_argument, NULL, SUT_HUB_PASSWORD_FILE },
+	{ "new-password-file", required_argument, NULL, SUT_HUB_NEW_PASSWORD_FILE },
 	{ "token-file", required_argument, NULL, SUT_HUB_TOKEN_FILE },
 	{ "status", required_argument, NULL, SUT_HUB_STATUS },
 	{ "ring", required_argument, NULL, SUT_HUB_RING },

@@ -249,6 +249,21 @@ static struct sut_err *run_user_create(struct sut_hub_call *call)
 	return err || !call->is_json ? err : sut_ui_print_json(steal(user));
 }
 
+static struct sut_err *run_user_password(struct sut_hub_call *call)
+{
+	_cleanup_json_ json_t *body = json_object();
+	_cleanup_free_ char *password = NULL;
+	struct sut_err *err = sut_hub_secret_read(call->options[SUT_HUB_PASSWORD_FILE],
+						  "New password", &password);
+
+	if (!err)
+		err = sut_hub_put(body, "password", password);
+	sut_hub_secret_wipe(password);
+	return err ? err
+		   : sut_hub_ask(call, "PUT", "/api/v1/users/", call->args[0], "/password", body,
+				 NULL);
+}
+
 static struct sut_err *run_user_delete(struct sut_hub_call *call)
 {
 	return sut_hub_ask(call, "DELETE", "/api/v1/users/", call->args[0], NULL, NULL, NULL);
@@ -337,6 +352,7 @@ const struct sut_hub_command sut_hub_admin_commands[] = {
 	{ "users", 0, 0, "", "limit", run_users },
 	{ "users list", 0, 0, "", "limit", run_users },
 	{ "users create", 1, 1, "NAME", "role password-file", run_user_create },
+	{ "users password", 1, 1, "NAME", "password-file", run_user_password },
 	{ "users delete", 1, 1, "NAME", "", run_user_delete },
 	{ "api-tokens", 0, 0, "", "limit", run_api_tokens },
 	{ "api-tokens list", 0, 0, "", "limit", run_api_tokens },

@@ -48,6 +48,26 @@ static struct sut_err *run_logout(struct sut_hub_call *call)
 	return sut_hub_client_logout();
 }
 
+static struct sut_err *run_password(struct sut_hub_call *call)
+{
+	_cleanup_json_ json_t *body = json_object();
+	_cleanup_free_ char *current = NULL, *password = NULL;
+	struct sut_err *err = sut_hub_secret_read(call->options[SUT_HUB_PASSWORD_FILE],
+						  "Current password", &current);
+
+	if (!err)
+		err = sut_hub_secret_read(call->options[SUT_HUB_NEW_PASSWORD_FILE], "New password",
+					  &password);
+	if (!err)
+		err = sut_hub_put(body, "current", current);
+	if (!err)
+		err = sut_hub_put(body, "password", password);
+	sut_hub_secret_wipe(current);
+	sut_hub_secret_wipe(password);
+	return err ? err
+		   : sut_hub_client_call(call->hub, "PUT", "/api/v1/session/password", body, NULL);
+}
+
 static void print_shares(const json_t *overview)
 {
 	char a[32], b[32];
@@ -124,6 +144,7 @@ static struct sut_err *run_status(struct sut_hub_call *call)
 const struct sut_hub_command sut_hub_session_commands[] = {
 	{ "login", 1, 1, "URL", "ca-file fingerprint user password-file token-file", run_login },
 	{ "logout", 0, 0, "", "", run_logout },
+	{ "password", 0, 0, "", "password-file new-password-file", run_password },
 	{ "status", 0, 0, "", "", run_status },
 	{ 0 },
 };

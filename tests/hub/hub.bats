@@ -106,6 +106,63 @@ teardown() {
 	[[ $status_code == 401 ]]
 }
 
+hub_command() {
+	XDG_CONFIG_HOME=$work/config HOME=$work "$build/suture" hub "$@"
+}
+
+@test "who knows the current password changes it, an administrator anybody's, and other sessions end" {
+	sign_in
+	as_user POST /api/v1/users '{"name":"eve","password":"long enough","role":"viewer"}'
+	[[ $status_code == 201 ]]
+	local admin_cookies=$cookies admin_csrf=$csrf
+	sign_in eve "long enough"
+	cp "$cookies" "$work/elsewhere"
+	sign_in eve "long enough"
+	as_user PUT /api/v1/session/password '{"current":"not it at all","password":"quite another"}'
+	[[ $status_code == 403 && $(jq -r .code <<<"$body") == wrong-password ]]
+	as_user PUT /api/v1/session/password '{"current":"long enough","password":"short"}'
+	[[ $status_code == 400 ]]
+	as_user PUT /api/v1/users/eve/password '{"password":"quite another"}'
+	[[ $status_code == 403 ]]
+	as_user PUT /api/v1/session/password '{"current":"long enough","password":"quite another"}'
+	[[ $status_code == 204 ]]
+	# This session goes on, the other one ended.
+	as_user GET /api/v1/session
+	[[ $status_code == 200 ]]
+	ask GET /api/v1/session '' -b "$work/elsewhere"
+	[[ $status_code == 401 ]]
+	sign_in eve "long enough"
+	[[ $status_code == 401 ]]
+	sign_in eve "quite another"
+	[[ $status_code == 200 ]]
+
+	local eve_cookies=$cookies
+	cookies=$admin_cookies csrf=$admin_csrf
+	as_user PUT /api/v1/users/eve/password '{"password":"a third one"}'
+	[[ $status_code == 204 ]]
+	as_user PUT /api/v1/users/adam/password '{"password":"a third one"}'
+	[[ $status_code == 404 ]]
+	ask GET /api/v1/session '' -b "$eve_cookies"
+	[[ $status_code == 401 ]]
+	as_user POST /api/v1/api-tokens '{"label":"ci","role":"administrator"}'
+	ask PUT /api/v1/session/password '{"current":"long enough","password":"quite another"}' \
+		-H "Authorization: Bearer $(jq -r .token <<<"$body")"
+	[[ $status_code == 403 ]]
+	as_user GET '/api/v1/audit?action=user.password'
+	[[ $(jq -c '[.items[] | [.actor, .object]]' <<<"$body") == '[["user:admin","eve"],["user:eve","eve"]]' ]]
+
+	# The same from the shell.
+	echo "$password" >"$work/first"
+	echo "new for the shell" >"$work/second"
+	hub_command login "$url" --ca-file "$data/ca.crt" --password-file "$work/first"
+	hub_command password --password-file "$work/first" --new-password-file "$work/second"
+	hub_command users password eve --password-file "$work/first"
+	sign_in admin "new for the shell"
+	[[ $status_code == 200 ]]
+	sign_in eve "$password"
+	[[ $status_code == 200 ]]
+}
+
 @test "an API token opens the API until it is deleted or expires" {
 	sign_in
 	as_user POST /api/v1/api-tokens '{"label":"ci","role":"viewer"}'

@@ -17,6 +17,9 @@
 /** Room for a hash as text, with its NUL: crypto_pwhash_STRBYTES. */
 #define SUT_PASSWORD_SIZE 128
 
+/** Bytes of a password. */
+enum { SUT_PASSWORD_LEAST = 8, SUT_PASSWORD_MOST = 1024 };
+
 struct sut_guard;
 
 sut_check struct sut_err *sut_guard_new(struct sut_guard **ret);

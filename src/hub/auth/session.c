@@ -5,14 +5,13 @@
 #include "base/json.h"
 #include "base/time.h"
 #include "hub/auth/access.h"
+#include "hub/auth/attempt.h"
 #include "hub/auth/guard.h"
 #include "hub/auth/routes.h"
 #include "hub/events/bus.h"
 #include "hub/store/audit.h"
 #include "hub/store/auth.h"
 #include "hub/text.h"
-
-enum { MAX_PASSWORD = 1024 };
 
 /** A sign-in under way. */
 struct signing_in {
@@ -87,62 +86,6 @@ static struct sut_err *begin_session(struct sut_hub *hub, struct signing_in *sig
 	return sut_reply_header(reply, "Set-Cookie", cookie);
 }
 
-static struct sut_err *tell_to_wait(struct sut_reply *reply, int64_t seconds)
-{
-	char text[24], span[SUT_SPAN_SIZE];
-
-	sut_span_format(seconds, span);
-	struct sut_err *err = sut_reply_problem(reply, 429, "slow-down",
-						"Too many wrong passwords: try again in %s.", span);
-	snprintf(text, sizeof(text), "%lld", (long long)seconds);
-	return err ? err : sut_reply_header(reply, "Retry-After", text);
-}
-
-// What is counted, each for itself, and how long it waits at most. A stranger who knows a name
-// must not keep its owner out: by the name alone one waits for moments only, and for long where
-// the name was guessed at from that address. An address can be that of a whole office.
-static const struct {
-	const char *kind;
-	bool has_name, has_address;
-	int64_t most; /**< Seconds. */
-} counted[] = {
-	{ "name", true, false, 4 },
-	{ "pair", true, true, 900 },
-	{ "address", false, true, 60 },
-};
-enum { N_COUNTED = sizeof(counted) / sizeof(counted[0]), KEY_SIZE = 192 };
-
-static const char *key_of(const struct signing_in *signing_in, int i, char room[KEY_SIZE])
-{
-	snprintf(room, KEY_SIZE, "%s %s %s", counted[i].kind,
-		 counted[i].has_name ? signing_in->name : "",
-		 counted[i].has_address ? signing_in->request->address : "");
-	return room;
-}
-
-static int64_t find_wait(struct sut_hub *hub, const struct signing_in *signing_in)
-{
-	char room[KEY_SIZE];
-	int64_t longest = 0;
-
-	for (int i = 0; i < N_COUNTED; i++) {
-		int64_t wait = sut_guard_wait(hub->guard, key_of(signing_in, i, room),
-					      counted[i].most, signing_in->request->now);
-		if (wait > longest)
-			longest = wait;
-	}
-	return longest;
-}
-
-static void note(struct sut_hub *hub, const struct signing_in *signing_in, bool is_good)
-{
-	char room[KEY_SIZE];
-
-	for (int i = 0; i < N_COUNTED; i++)
-		sut_guard_note(hub->guard, key_of(signing_in, i, room), signing_in->request->now,
-			       is_good);
-}
-
 static struct sut_err *sign_in(struct sut_hub *hub, const struct sut_request *request,
 			       struct sut_reply *reply)
 {
@@ -153,13 +96,13 @@ static struct sut_err *sign_in(struct sut_hub *hub, const struct sut_request *re
 
 	if (!err)
 		err = sut_json_text(request->body, "password", &password);
-	if (!err && (!sut_word_check(signing_in.name) || strlen(password) > MAX_PASSWORD))
+	if (!err && (!sut_word_check(signing_in.name) || strlen(password) > SUT_PASSWORD_MOST))
 		err = sut_err(SUT_E_FORMAT, "this cannot be a name and a password");
 	if (err)
 		return sut_reply_invalid(reply, err);
-	int64_t wait = find_wait(hub, &signing_in);
+	int64_t wait = sut_attempt_wait(hub, request, signing_in.name);
 	if (wait)
-		return tell_to_wait(reply, wait);
+		return sut_attempt_refuse(reply, wait);
 	err = sut_store_read(hub->store, find_user, &signing_in);
 	if (!err)
 		err = sut_guard_check(hub->guard, password,
@@ -167,11 +110,11 @@ static struct sut_err *sign_in(struct sut_hub *hub, const struct sut_request *re
 				      &is_right);
 	if (err && err->code == SUT_E_BUSY) {
 		sut_err_free(err);
-		return tell_to_wait(reply, 2);
+		return sut_attempt_refuse(reply, SUT_ATTEMPT_REST);
 	}
 	if (err)
 		return err;
-	note(hub, &signing_in, is_right);
+	sut_attempt_note(hub, request, signing_in.name, is_right);
 	if (is_right)
 		return begin_session(hub, &signing_in, reply);
 	err = sut_store_write(hub->store, write_failure, &signing_in);

@@ -12,8 +12,6 @@
 #include "hub/store/auth.h"
 #include "hub/text.h"
 
-enum { MIN_PASSWORD = 8, MAX_PASSWORD = 1024 };
-
 /** A change of a user under way, or a page of users. */
 struct changing {
 	const struct sut_request *request;
@@ -75,16 +73,13 @@ static struct sut_err *read_user(const json_t *body, struct sut_user *ret,
 	if (!err)
 		err = sut_json_text(body, "role", &role);
 	if (!err)
-		err = sut_json_text(body, "password", password_ret);
+		err = sut_password_read(body, password_ret);
 	if (err)
 		return err;
 	if (!sut_word_check(name) || strlen(name) >= sizeof(ret->name))
 		return sut_err(SUT_E_FORMAT, "'name' must be letters, digits, dots and dashes");
 	if (!sut_role_read(role, &access))
 		return sut_err(SUT_E_FORMAT, "'role' must be viewer, operator or administrator");
-	if (strlen(*password_ret) < MIN_PASSWORD || strlen(*password_ret) > MAX_PASSWORD)
-		return sut_err(SUT_E_FORMAT, "'password' must have %d to %d bytes", MIN_PASSWORD,
-			       MAX_PASSWORD);
 	snprintf(ret->name, sizeof(ret->name), "%s", name);
 	snprintf(ret->role, sizeof(ret->role), "%s", role);
 	return NULL;
