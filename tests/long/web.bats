@@ -101,6 +101,10 @@ scenario() {
 	scenario "a user is made, signs in, and is taken away"
 }
 
+@test "pages: people change their own password, and stay signed in there" {
+	scenario "people change their own password, and stay signed in there"
+}
+
 @test "pages: an API token is shown once, works, and is taken back" {
 	scenario "an API token is shown once, works, and is taken back"
 }

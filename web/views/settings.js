@@ -4,6 +4,7 @@
 import { html } from "../lib/html.js";
 import { mayAdminister, mayOperate } from "../model/rollout.js";
 import { ApiTokens, NewApiToken } from "./parts/api-tokens.js";
+import { OwnPassword } from "./parts/password.js";
 import { Policy } from "./parts/policy.js";
 import { Part } from "./parts/states.js";
 import { NewToken, Tokens } from "./parts/tokens.js";
@@ -25,7 +26,11 @@ export function Settings({ parts, user, now, actions }) {
         view=${(list) => html`<${Users} list=${list} me=${user} now=${now} actions=${actions} />`} />
       <${Section} id="api-tokens" title="API tokens" part=${parts.apiTokens} what="the API tokens" actions=${actions}
         button=${html`<${NewApiToken} actions=${actions} />`}
-        view=${(list) => html`<${ApiTokens} list=${list} now=${now} actions=${actions} />`} />`}`;
+        view=${(list) => html`<${ApiTokens} list=${list} now=${now} actions=${actions} />`} />`}
+    <section class="card" aria-labelledby="h-account">
+      <div class="head"><h2 id="h-account">Your account</h2><${OwnPassword} user=${user} actions=${actions} /></div>
+      <p>Signed in as ${user.name}, ${user.role}.</p>
+    </section>`;
 }
 
 function Section({ id, title, part, what, button, view, actions }) {

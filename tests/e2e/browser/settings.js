@@ -83,6 +83,14 @@ async function users({ admin, base, ca }, visitor) {
   assert.equal((await berta.get("/session")).user.role, "operator");
   assert.equal(await page.getByRole("button", { name: "Remove admin" }).count(), 0);
 
+  const third = "a third long password";
+  await page.getByRole("button", { name: "New password for berta" }).click();
+  await dialog.getByLabel("New password").fill(third);
+  await dialog.getByRole("button", { name: "Set it" }).click();
+  await dialog.waitFor({ state: "detached" });
+  await assert.rejects(berta.get("/session"), /401/);
+  await berta.signIn("berta", third);
+
   await page.getByRole("button", { name: "Remove berta" }).click();
   await visitor.sees("dialog p", /signed out at once/);
   await dialog.getByRole("button", { name: "Remove berta" }).click();
@@ -90,7 +98,35 @@ async function users({ admin, base, ca }, visitor) {
   await assert.rejects(berta.get("/session"), /401/);
   await assert.rejects(new Person(base, ca).signIn("berta", password), /401/);
   const entries = (await admin.get("/audit?limit=10")).items.filter((entry) => entry.object === "berta" && entry.action.startsWith("user."));
-  assert.deepEqual(entries.map((entry) => entry.action), ["user.delete", "user.add"]);
+  assert.deepEqual(entries.map((entry) => entry.action), ["user.delete", "user.password", "user.add"]);
+}
+
+async function ownPassword({ admin, base, ca }, visitor) {
+  const { page } = visitor;
+  const [first, second] = ["a first long password", "a second long password"];
+  await admin.api("POST", "/users", { name: "cosima", password: first, role: "viewer" });
+  const elsewhere = await new Person(base, ca).signIn("cosima", first);
+  visitor.expect(403);
+  await visitor.signIn("cosima", first, "#/settings");
+  await page.getByRole("button", { name: "Change password" }).click();
+  const dialog = page.locator("dialog");
+  await dialog.getByLabel("Current password").fill("not the first one");
+  await dialog.getByLabel("New password").fill(second);
+  await dialog.getByLabel("Again").fill(first);
+  await dialog.getByRole("button", { name: "Change it" }).click();
+  await visitor.sees("dialog [role=alert]", /not the same twice/);
+  await dialog.getByLabel("Again").fill(second);
+  await dialog.getByRole("button", { name: "Change it" }).click();
+  await visitor.sees("dialog [role=alert]", /current password is wrong/);
+  await dialog.getByLabel("Current password").fill(first);
+  await dialog.getByRole("button", { name: "Change it" }).click();
+  await dialog.waitFor({ state: "detached" });
+  await visitor.sees("body", /Your password is changed/);
+  await assert.rejects(elsewhere.get("/session"), /401/);
+  await page.reload(); // this session goes on
+  await visitor.sees("main", /Signed in as cosima, viewer/);
+  await elsewhere.signIn("cosima", second);
+  await admin.api("DELETE", "/users/cosima");
 }
 
 async function apiTokens({ admin, base, ca }, visitor) {
@@ -119,5 +155,6 @@ export const settingsScenarios = {
   "an administrator changes the gates of a ring": policy,
   "rings are made, moved and removed": rings,
   "a user is made, signs in, and is taken away": users,
+  "people change their own password, and stay signed in there": ownPassword,
   "an API token is shown once, works, and is taken back": apiTokens,
 };

@@ -4,21 +4,24 @@
 import { html } from "../../lib/html.js";
 import { useState } from "../../vendor/hooks.js";
 import { FormDialog } from "./dialog.js";
+import { OtherPassword } from "./password.js";
 import { RoleField } from "./role.js";
 import { Table } from "./table.js";
 import { When } from "./when.js";
 
 export function Users({ list, me, now, actions }) {
   const [asked, setAsked] = useState(null);
+  const ask = (user, Dialog) => setAsked({ user, Dialog });
   return html`
     <${Table} caption="Users" rows=${list.items} rowKey=${(u) => u.name} columns=${[
       { label: "Name", kind: "main", cell: (u) => html`${u.name}${u.name === me.name ? html` <span class="tag">you</span>` : ""}` },
       { label: "Role", cell: (u) => u.role },
       { label: "Created", cell: (u) => html`<${When} at=${u.created} now=${now} />` },
       { label: "Action", cell: (u) => (u.name === me.name ? html`<span class="none">–</span>` : html`
-        <button type="button" class="quiet" aria-label=${`Remove ${u.name}`} onClick=${() => setAsked(u)}>Remove</button>`) },
+        <button type="button" class="quiet" aria-label=${`New password for ${u.name}`} onClick=${() => ask(u, OtherPassword)}>New password</button>
+        <button type="button" class="quiet" aria-label=${`Remove ${u.name}`} onClick=${() => ask(u, Remove)}>Remove</button>`) },
     ]} />
-    ${asked && html`<${Remove} user=${asked} actions=${actions} onClose=${() => setAsked(null)} />`}`;
+    ${asked && html`<${asked.Dialog} user=${asked.user} actions=${actions} onClose=${() => setAsked(null)} />`}`;
 }
 
 function Remove({ user, actions, onClose }) {
