@@ -39,6 +39,7 @@ struct sut_hub_config {
 	size_t max_connections;
 	size_t max_requests; /**< So many of them may have a request at the server at a time. */
 	int64_t device_life; /**< Of devices' certificates, s; 0: as ca.h says. */
+	int64_t events_life; /**< For how long devices' events are kept, s. */
 };
 
 /** The hub. Owns its parts. */

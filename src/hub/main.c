@@ -35,6 +35,7 @@ static const char usage[] =
 	"  --max-connections N    how many clients at once (20000)\n"
 	"  --device-life TIME     for how long a device's certificate is valid: 90d, 12h, 30m,\n"
 	"                         60s (90d); devices renew it when a third is left\n"
+	"  --keep-events TIME     for how long devices' histories are kept (400d)\n"
 	"  --routes               print all routes and who may use them\n"
 	"  --help, --version\n\n"
 	"`admin reset` gives the user admin a new password and prints it, also while the hub\n"
@@ -147,6 +148,7 @@ enum {
 	OPTION_PASSPHRASE,
 	OPTION_CONNECTIONS,
 	OPTION_DEVICE_LIFE,
+	OPTION_KEEP_EVENTS,
 	OPTION_VERSION,
 	OPTION_ROUTES,
 };
@@ -161,6 +163,7 @@ static const struct option long_options[] = {
 	{ "passphrase-file", required_argument, NULL, OPTION_PASSPHRASE },
 	{ "max-connections", required_argument, NULL, OPTION_CONNECTIONS },
 	{ "device-life", required_argument, NULL, OPTION_DEVICE_LIFE },
+	{ "keep-events", required_argument, NULL, OPTION_KEEP_EVENTS },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, OPTION_VERSION },
 	{ "routes", no_argument, NULL, OPTION_ROUTES },
@@ -168,7 +171,7 @@ static const struct option long_options[] = {
 };
 
 // "90d", "12h", "30m", "60s".
-static bool read_life(const char *text, int64_t *ret)
+static bool read_span(const char *text, int64_t *ret)
 {
 	static const char units[] = "smhd";
 	static const long sizes[] = { 1, 60, 3600, 86400 }, least = 60, most = 3650L * 86400;
@@ -216,9 +219,13 @@ static int take_option(struct options *options, int option)
 			       ? 0
 			       : complain("--max-connections is a number", optarg);
 	case OPTION_DEVICE_LIFE:
-		return read_life(optarg, &config->device_life)
+		return read_span(optarg, &config->device_life)
 			       ? 0
 			       : complain("--device-life is from 60s to 3650d", optarg);
+	case OPTION_KEEP_EVENTS:
+		return read_span(optarg, &config->events_life)
+			       ? 0
+			       : complain("--keep-events is from 60s to 3650d", optarg);
 	default:
 		return complain("bad option", NULL);
 	}
@@ -299,7 +306,9 @@ static int run(const struct sut_hub_config *config, bool resets)
 int main(int argc, char **argv)
 {
 	struct options options = {
-		.config = { .data = "/var/lib/suture-hub", .max_connections = 20000 },
+		.config = { .data = "/var/lib/suture-hub",
+			    .max_connections = 20000,
+			    .events_life = INT64_C(400) * 86400 },
 	};
 	struct stat st;
 	int option, status = 0;

@@ -251,6 +251,29 @@ hub_command() {
 	[[ $(sqlite3 "$data/hub.db" 'select count(*) from device_events') == 3 ]]
 }
 
+@test "a device's history is kept for as long as the hub was told" {
+	sign_in
+	enrol one
+	as_device one POST /api/v1/device/report "$(report "$device" 1)"
+	as_device one POST /api/v1/device/report "$(report "$device" 2)"
+	[[ $status_code == 200 ]]
+	stop_hub
+	# As if the first had come half a day ago; and 2,500 of a device that is no more, long ago.
+	sqlite3 "$data/hub.db" "update device_events set received = received - 43200000000 where seq = 1;
+		with recursive n(i) as (select 1 union all select i + 1 from n where i < 2500)
+		insert into device_events select 'default', 'gone', i, 1, 1000000 + i, 'error', null, '' from n;"
+	numbers() {
+		[[ $(sqlite3 "$data/hub.db" "select count(*), max(seq) from device_events") == "$1" ]]
+	}
+	start_hub --keep-events 13h
+	wait_for 60 numbers '2|2'
+	stop_hub
+	start_hub --keep-events 11h
+	wait_for 60 numbers '1|2'
+	run -2 "$build/suture-hub" --keep-events 1s
+	[[ $output == *"--keep-events is from 60s to 3650d"* ]]
+}
+
 @test "a certificate of somebody else does not open a connection" {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 10 \
 		-subj "/CN=0190b0a0-0000-7000-8000-000000000000" -addext extendedKeyUsage=clientAuth \

@@ -24,6 +24,10 @@
 /** Microseconds. */
 #define SECOND INT64_C(1000000)
 
+/** Old events that are forgotten in one transaction, and how often they are looked for. */
+#define FORGET_AT_ONCE 1000
+#define FORGET_EVERY (600 * SECOND)
+
 /** The gates are never left alone for longer, however slow counting was. */
 #define MOST_REST (5 * SECOND)
 
@@ -33,6 +37,7 @@ struct rounds {
 	int64_t next_silent;  /**< Devices that became silent are looked for. */
 	int64_t next_renewal; /**< Whether the timestamp's time is half over is looked at. */
 	int64_t next_try;     /**< After publishing has failed. */
+	int64_t next_forget;  /**< Old events are looked for. */
 };
 
 static void tell_trouble(struct sut_rollouts *rollouts, const char *text, int64_t now)
@@ -255,6 +260,32 @@ static struct sut_err *find_silent(struct sut_tx *tx, void *context)
 	return sut_store_silent(tx, sut_time_now_us() - after, &n);
 }
 
+/** Old events that are being forgotten. */
+struct forgetting {
+	int64_t received, n; /**< Older than that, microseconds; how many. */
+};
+
+static struct sut_err *forget_some(struct sut_tx *tx, void *context)
+{
+	struct forgetting *forgetting = context;
+
+	return sut_store_forget_events(tx, forgetting->received, FORGET_AT_ONCE, &forgetting->n);
+}
+
+// Some in each round, so that no report waits for long.
+static struct sut_err *forget_events(struct sut_rollouts *rollouts, struct rounds *rounds,
+				     int64_t now)
+{
+	struct forgetting forgetting = {
+		.received = now - rollouts->hub->config.events_life * SECOND,
+	};
+	struct sut_err *err = sut_store_write(rollouts->hub->store, forget_some, &forgetting);
+
+	if (err || forgetting.n < FORGET_AT_ONCE)
+		rounds->next_forget = now + FORGET_EVERY;
+	return err;
+}
+
 static struct sut_err *look_after_devices(struct sut_rollouts *rollouts, struct rounds *rounds)
 {
 	int64_t now = sut_time_now_us(), n = 0;
@@ -264,6 +295,8 @@ static struct sut_err *look_after_devices(struct sut_rollouts *rollouts, struct 
 		rounds->next_silent = now + 5 * SECOND;
 		err = sut_store_write(rollouts->hub->store, find_silent, NULL);
 	}
+	if (!err && now >= rounds->next_forget)
+		err = forget_events(rollouts, rounds, now);
 	if (!err)
 		err = sut_rollouts_derive_stale(rollouts, STALE_AT_ONCE, &n);
 	if (!err && n)

@@ -112,6 +112,17 @@ struct sut_err *sut_store_stale(struct sut_tx *tx, int64_t epoch, int64_t limit,
 	return err;
 }
 
+struct sut_err *sut_store_forget_events(struct sut_tx *tx, int64_t received, int64_t limit,
+					int64_t *n_ret)
+{
+	return sut_sql_change(tx, n_ret,
+			      "DELETE FROM device_events WHERE tenant = " SUT_TENANT
+			      " AND (device, seq) IN (SELECT device, seq FROM device_events"
+			      " WHERE tenant = " SUT_TENANT " AND received < $1"
+			      " ORDER BY received LIMIT $2)",
+			      "ii", received, limit);
+}
+
 struct sut_err *sut_store_silent(struct sut_tx *tx, int64_t seen, int64_t *n_ret)
 {
 	return sut_sql_change(tx, n_ret,

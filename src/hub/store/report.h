@@ -116,5 +116,9 @@ sut_check struct sut_err *sut_store_derived_put(struct sut_tx *tx, const char *i
  *  texts; a new reference. */
 sut_check struct sut_err *sut_store_stale(struct sut_tx *tx, int64_t epoch, int64_t limit,
 					  json_t **ret);
+/** Forget up to @p limit of the events that were received before @p received (µs), the oldest
+ *  ones; @p n_ret: how many. */
+sut_check struct sut_err *sut_store_forget_events(struct sut_tx *tx, int64_t received,
+						  int64_t limit, int64_t *n_ret);
 /** Devices seen before @p seen (µs) last that do not count as off line yet become stale. */
 sut_check struct sut_err *sut_store_silent(struct sut_tx *tx, int64_t seen, int64_t *n_ret);

@@ -95,10 +95,15 @@ static const char enrolments[] =
 	"ALTER TABLE devices ADD COLUMN enrolled_by TEXT;"
 	"CREATE INDEX devices_by_key ON devices (tenant, key_digest);";
 
+// Events are forgotten when they are old.
+static const char ages[] =
+	"CREATE INDEX device_events_by_age ON device_events (tenant, received);";
+
 const char *const sut_schema_steps[] = {
 	people,
 	devices,
 	rollouts,
 	enrolments,
+	ages,
 };
 const size_t sut_schema_n_steps = sizeof(sut_schema_steps) / sizeof(sut_schema_steps[0]);
