@@ -112,5 +112,5 @@ export function titleOf(route) {
 export function concerns(route, type, data) {
   const page = pageOf(route);
   if (!page.topics.includes(type)) return false;
-  return !(page.name === type && data?.id && data.id !== route.id);
+  return !(route.id && page.name === type && data?.id && data.id !== route.id);
 }

@@ -66,6 +66,9 @@ test("an event about another device leaves a device's page alone", () => {
   assert.equal(concerns(device, "audit", { id: "a" }), false);
   assert.equal(concerns(device, "rollout", { id: "2026.11" }), true);
   assert.equal(concerns(parseRoute("#/devices"), "device", { id: "b" }), true);
+  // The pages of everything of a type have that type's name, and are about no single thing.
+  assert.equal(concerns(parseRoute("#/audit"), "audit", { id: "audit" }), true);
+  assert.equal(concerns(parseRoute("#/overview"), "overview", { id: "overview" }), true);
   assert.equal(concerns(parseRoute("#/nowhere"), "device", { id: "b" }), false);
 });
 
