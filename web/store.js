@@ -31,7 +31,11 @@ export const notice = signal("");
 let running = null;   // the AbortController of the fetches under way
 let again = null;     // the timer of the next fetch that an event asked for
 let lastStart = 0;    // when the last fetch began, ms
+let nextLook = null;  // the timer that asks again who is signed in
 let closeEvents = null;
+
+/** How long after a request that got no answer the next one is made. */
+const retryMs = 5000;
 
 /** Start: who is signed in, and where the address leads. */
 export async function start() {
@@ -42,13 +46,20 @@ export async function start() {
   await checkSession();
 }
 
-export async function checkSession() {
+export function checkSession() {
   session.value = { state: "checking", user: null, csrf: "" };
+  return lookAtSession();
+}
+
+async function lookAtSession() {
+  clearTimeout(nextLook);
   try {
     signedIn(await call("/session"));
   } catch (error) {
     if (error.status === 401) session.value = { state: "out", user: null, csrf: "" };
     else session.value = { state: "broken", user: null, csrf: "", error };
+    // A hub that is starting answers soon, and then the page comes by itself.
+    if (error.status === 0) nextLook = setTimeout(lookAtSession, retryMs);
   }
 }
 
@@ -85,7 +96,7 @@ async function loadPart(name, path, abort) {
     if (abort.aborted) return;
     if (error.status === 401) return signedOut();
     // Who did not answer is asked again, also where no event will say so.
-    if (error.status === 0 && !abort.aborted) setTimeout(refetch, 5000);
+    if (error.status === 0) setTimeout(refetch, retryMs);
     const old = parts.value[name];
     part = error.status !== 404 && old?.data
       ? { ...old, error } : { state: "error", data: null, error };
@@ -125,6 +136,8 @@ function signedIn({ user, csrf }) {
 
 function signedOut() {
   running?.abort();
+  clearTimeout(again);
+  again = null;
   closeEvents?.();
   closeEvents = null;
   batch(() => {

@@ -15,6 +15,10 @@ setup() {
 	node --test unit/address.test.js
 }
 
+@test "the pages fetch what they missed, and ask again where no answer came" {
+	node --test unit/store.test.js unit/events.test.js
+}
+
 @test "the pages' model has a word for each state, and says whom an action touches" {
 	node --test unit/model.test.js unit/format.test.js
 }

@@ -25,19 +25,20 @@ export async function call(path, { method = "GET", body, csrf, signal } = {}) {
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (csrf) headers["X-CSRF-Token"] = csrf;
 
-  const reply = await send(base + path, {
+  const { reply, text } = await send(base + path, {
     method, headers, signal, credentials: "same-origin", cache: "no-store",
     body: body === undefined ? undefined : JSON.stringify(body),
   });
-  const text = await reply.text();
   const value = parse(text);
   if (!reply.ok) throw problem(reply.status, value);
   return value;
 }
 
+/** An answer that breaks off is none. */
 async function send(url, options) {
   try {
-    return await fetch(url, options);
+    const reply = await fetch(url, options);
+    return { reply, text: await reply.text() };
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, "unreachable", "The hub does not answer. Devices go on without it.");

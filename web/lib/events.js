@@ -3,8 +3,10 @@
  * The hub's stream of events, kept open.
  *
  * The browser reconnects by itself and says which event it saw last. It gives up when the
- * hub answers with an error; then a new stream is opened after a while. Whenever the stream
- * was broken, the caller is told to fetch again: that is cheap, and then nothing is missed.
+ * hub answers with an error; then a new stream is opened after a while. A stream tells only
+ * of what happens once it is open. So whenever it opens, the first time too, the caller is
+ * told to fetch again: that is cheap, and then nothing is missed. It is also told when the
+ * hub refuses the stream, for then the fetch says why: the session may have ended.
  */
 
 const types = ["overview", "device", "rollout", "audit"];
@@ -22,7 +24,6 @@ const patienceMs = 5000;
 export function openEvents(listener, url = "api/v1/events") {
   let source = null;
   let timer = null;
-  let opened = 0;
   let lost = null; // the timer of the patience
 
   const open = () => {
@@ -31,11 +32,13 @@ export function openEvents(listener, url = "api/v1/events") {
       clearTimeout(lost);
       lost = null;
       listener.onState(true);
-      if (opened++ > 0) listener.onMissed();
+      listener.onMissed();
     };
     source.onerror = () => {
       lost ??= setTimeout(() => listener.onState(false), patienceMs);
-      if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, retryMs);
+      if (source.readyState !== EventSource.CLOSED) return;
+      timer = setTimeout(open, retryMs);
+      listener.onMissed();
     };
     // The hub no longer has what came behind the last event that this page saw.
     source.addEventListener("reset", () => listener.onMissed());
