@@ -20,7 +20,7 @@ export async function until(what, look, limit = 60000) {
   }
 }
 
-/** Start the hub, and wait until it answers. */
+/** Start the hub. What it says and how it ended is in what is returned. */
 export async function startHub({ program, args }) {
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
   const hub = { child, said: "", ended: null };
@@ -33,21 +33,25 @@ export async function startHub({ program, args }) {
 export async function stopHub(hub) {
   if (hub.ended === null) {
     hub.child.kill("SIGTERM");
-    await until("the hub ends", () => hub.ended !== null, 30000).catch(() => hub.child.kill("SIGKILL"));
+    const ended = () => until("the hub ends", () => hub.ended !== null);
+    await ended().catch(() => hub.child.kill("SIGKILL") && ended());
   }
 }
 
 /**
  * One HTTPS request. The hub closes a handshake that takes over ten seconds, which on a
- * loaded machine one does: then nothing was sent, and it is tried again, as agents do.
+ * loaded machine one does: then it is tried again, as agents do. What is `repeatable` means
+ * the same when it comes twice, so it is tried again also where the client's side of the
+ * handshake was done and the request may have been sent.
  *
  * @returns {Promise<{status: number, headers: object, body: any}>}
  */
 export async function ask(base, method, path, options = {}, tries = 10) {
+  const { repeatable = method === "GET" || method === "PUT" } = options;
   try {
     return await askOnce(base, method, path, options);
   } catch (error) {
-    if (tries <= 1 || !/before secure TLS connection/.test(error.message)) throw error;
+    if (tries <= 1 || error.code !== "ECONNRESET" || (error.wasSecure && !repeatable)) throw error;
     return ask(base, method, path, options, tries - 1);
   }
 }
@@ -65,7 +69,9 @@ function askOnce(base, method, path, { ca, cert, key, headers = {}, body }) {
       reply.on("error", reject);
     });
     sent.on("timeout", () => sent.destroy(new Error(`${method} ${path}: no answer in 60 s`)));
-    sent.on("error", reject);
+    let wasSecure = false;
+    sent.on("socket", (socket) => socket.on("secureConnect", () => (wasSecure = true)));
+    sent.on("error", (error) => reject(Object.assign(error, { wasSecure })));
     sent.end(text);
   });
 }
@@ -128,7 +134,7 @@ export class Device {
     this.told = more;
     const body = { ...plainReport(this), seq: ++this.seq, ...more };
     const { ca, cert, key } = this;
-    const reply = await ask(this.base, "POST", "/api/v1/device/report", { ca, cert, key, body });
+    const reply = await ask(this.base, "POST", "/api/v1/device/report", { ca, cert, key, body, repeatable: true });
     if (reply.status !== 200) throw new Error(`report: ${reply.status} ${JSON.stringify(reply.body)}`);
     return reply.body;
   }

@@ -142,6 +142,7 @@ async function apiTokens({ admin, base, ca }, visitor) {
   const token = await dialog.getByLabel("The token").inputValue();
   await until("the token opens the figures", async () => (await metrics(token)) === 200);
   await dialog.getByRole("button", { name: "Done" }).click();
+  await dialog.waitFor({ state: "detached" });
   await visitor.sees(section(page, "api-tokens").locator("tbody"), /monitoring viewer .*in (30|29) days/);
   assert.ok(!(await page.content()).includes(token), "the token is shown once");
 
