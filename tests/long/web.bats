@@ -69,6 +69,18 @@ scenario() {
 	scenario "what happens elsewhere shows without loading the page again"
 }
 
+@test "pages: what happens before the stream of events is open is shown" {
+	scenario "what happens before the stream of events is open is shown"
+}
+
+@test "pages: a late answer to a dialog breaks nothing, and closes no other one" {
+	scenario "a late answer to a dialog breaks nothing, and closes no other one"
+}
+
+@test "pages: what is chosen in a dialog stays, whatever happens meanwhile" {
+	scenario "what is chosen in a dialog stays, whatever happens meanwhile"
+}
+
 @test "pages: rolling back names how many devices it touches" {
 	scenario "rolling back names how many devices it touches"
 }

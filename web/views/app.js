@@ -4,7 +4,7 @@
 import { html } from "../lib/html.js";
 import { link } from "../lib/route.js";
 import { pageOf } from "../model/pages.js";
-import { useEffect, useRef } from "../vendor/hooks.js";
+import { useLayoutEffect, useRef } from "../vendor/hooks.js";
 import { Audit } from "./audit.js";
 import { Device } from "./device.js";
 import { Devices } from "./devices.js";
@@ -67,10 +67,11 @@ function Frame({ session, route, parts, live, now, notice, theme, actions }) {
     <p class="notice" role="status" data-shown=${notice ? "yes" : "no"}>${notice}</p>`;
 }
 
-/** A new page is read from its beginning; the first one, and new filters, move nothing. */
+/** A new page is read from its beginning; the first one, and new filters, move nothing. The
+ *  focus moves in the moment the page is there, so that the next key begins at it. */
 function useFocusOnPage(main, key) {
   const before = useRef(key);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (before.current !== key) {
       main.current.focus({ preventScroll: true });
       scrollTo(0, 0);

@@ -10,6 +10,7 @@ import { count, percent } from "../../../web/lib/format.js";
 import { deviceStatuses } from "../../../web/model/status.js";
 import { worstContrast } from "./contrast.js";
 import { ask, until } from "./hub.js";
+import { lateScenarios } from "./late.js";
 import { settingsScenarios } from "./settings.js";
 import { steeringScenarios } from "./steering.js";
 
@@ -401,6 +402,7 @@ export const scenarios = {
   "a viewer sees no action, and the hub refuses one": viewer,
   "pausing asks for a reason, which the audit log then has; resuming goes on": pausing,
   "what happens elsewhere shows without loading the page again": live,
+  ...lateScenarios,
   "rolling back names how many devices it touches": rollBack,
   ...steeringScenarios,
   ...settingsScenarios,

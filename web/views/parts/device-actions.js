@@ -26,13 +26,19 @@ export function DeviceActions({ device, rings, actions }) {
     ${open === "lift" && html`
       <${FormDialog} title=${`Lift the hold of ${device.hostname}?`} label="Lift the hold" onClose=${close}
         submit=${() => patch({ hold: null }, `${device.hostname} is no longer held.`)}>
-        <p>It was held because: ${device.hold.reason}. It goes on to the release that its ring has.</p>
+        <${HeldBecause} hold=${device.hold} />
       <//>`}
     ${open === "ring" && html`<${RingDialog} device=${device} rings=${rings} patch=${patch} onClose=${close} />`}
     ${open === "remove" && html`<${RemoveDialog} device=${device} onClose=${close} remove=${async () => {
       await actions.change("DELETE", path, undefined, `${device.hostname} is removed.`);
       location.hash = "#/devices";
     }} />`}`;
+}
+
+/** Why it was held, also when the hold is gone before the dialog is. */
+function HeldBecause({ hold }) {
+  const [reason] = useState(hold?.reason);
+  return html`<p>It was held because: ${reason}. It goes on to the release that its ring has.</p>`;
 }
 
 function RingDialog({ device, rings, patch, onClose }) {

@@ -40,6 +40,8 @@ export function Dialog({ title, onClose, children }) {
 export function FormDialog({ title, label, tone = "main", submit, onClose, children }) {
   const [error, setError] = useState("");
   const [busy, setBusy] = useState(false);
+  const isThere = useRef(true);
+  useLayoutEffect(() => () => (isThere.current = false), []);
 
   const onSubmit = async (event) => {
     event.preventDefault();
@@ -48,7 +50,8 @@ export function FormDialog({ title, label, tone = "main", submit, onClose, child
     setError("");
     try {
       await submit(fields);
-      onClose();
+      // Who cancelled meanwhile may have opened another one by now: that stays.
+      if (isThere.current) onClose();
     } catch (failure) {
       setBusy(false);
       setError(failure.message);

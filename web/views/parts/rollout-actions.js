@@ -46,7 +46,10 @@ export function StartRollout({ releases, actions }) {
 const startable = (releases) =>
   (releases ?? []).filter((release) => release.kind === "hotpatch" && !release.rollout && !release.revoked);
 
-function StartDialog({ releases, actions, onClose }) {
+/** The choice stays as it was when the dialog opened: what starts meanwhile must not put
+ *  another release in the place of the one that was chosen. */
+function StartDialog({ releases: free, actions, onClose }) {
+  const [releases] = useState(free);
   const submit = async (fields) => {
     const release = fields.release.value;
     const reason = reasonOf(fields);
