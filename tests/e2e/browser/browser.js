@@ -35,6 +35,12 @@ export async function visit(browser, base, options = {}) {
   await context.addInitScript(() => {
     document.addEventListener("securitypolicyviolation", (event) =>
       console.error(`policy violated: ${event.violatedDirective} ${event.blockedURI}`));
+    // What was done is told for seconds only, which a loaded machine may not look at.
+    window.told = [];
+    new MutationObserver(() => {
+      const text = document.querySelector(".notice")?.textContent;
+      if (text && text !== window.told.at(-1)) window.told.push(text);
+    }).observe(document, { subtree: true, childList: true, characterData: true });
   });
   const page = await context.newPage();
   page.on("console", (message) => {
@@ -142,6 +148,11 @@ class Visitor {
   /** Wait until the stream of events is open. */
   async live() {
     await this.page.locator(".live[data-live=yes]").waitFor();
+  }
+
+  /** Wait until the page has told, since it was loaded, that something was done. */
+  async wasTold(text) {
+    await this.page.waitForFunction((text) => window.told.some((told) => told.includes(text)), text);
   }
 
   /** Wait until an element can be seen and its text matches; the last text says what is wrong. */

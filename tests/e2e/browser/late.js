@@ -73,7 +73,7 @@ async function lateAnswer({ admin, devices }, visitor) {
   await buttons.getByRole("button", { name: "Ring…" }).click();
   await visitor.sees("dialog h2", new RegExp(`^Ring of ${hostname}$`));
   open();
-  await visitor.sees(".notice", new RegExp(`${hostname} is held`));
+  await visitor.wasTold(`${hostname} is held.`);
   assert.equal(await dialog.locator("h2").innerText(), `Ring of ${hostname}`);
   await page.keyboard.press("Escape");
   await dialog.waitFor({ state: "detached" });

@@ -121,9 +121,9 @@ async function ownPassword({ admin, base, ca }, visitor) {
   await dialog.getByLabel("Current password").fill(first);
   await dialog.getByRole("button", { name: "Change it" }).click();
   await dialog.waitFor({ state: "detached" });
-  await visitor.sees("body", /Your password is changed/);
+  await visitor.wasTold("Your password is changed.");
   await assert.rejects(elsewhere.get("/session"), /401/);
-  await page.reload(); // this session goes on
+  await visitor.reload(); // this session goes on
   await visitor.sees("main", /Signed in as cosima, viewer/);
   await elsewhere.signIn("cosima", second);
   await admin.api("DELETE", "/users/cosima");
