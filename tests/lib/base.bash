@@ -73,6 +73,8 @@ remember() { # PID
 start() {
 	local name=$1
 	shift
+	# What the one before it of that name has said is gone before anybody waits for words.
+	: >"$work/$name.out"
 	setsid "$@" >"$work/$name.out" 2>&1 </dev/null 3>&- 4>&- 8>&- &
 	pid=$!
 	disown "$pid" 2>/dev/null || true
@@ -98,7 +100,7 @@ still_there() { # "PID START"...
 }
 
 # Ends the given processes and their descendants: TERM first, KILL after five
-# seconds. A pid that meanwhile belongs to somebody else is left alone.
+# seconds. They are gone then. A pid that meanwhile belongs to somebody else is left alone.
 stop() { # PID...
 	local each one list=() left deadline=$((SECONDS + 5))
 	for each; do
@@ -114,6 +116,11 @@ stop() { # PID...
 		sleep 0.05
 	done
 	for one in "${left[@]}"; do kill -KILL "${one%% *}" 2>/dev/null || true; done
+	wait_until 60 are_gone "${left[@]}" || true
+}
+
+are_gone() { # "PID START"...
+	[[ ! $(still_there "$@") ]]
 }
 
 stop_all() {
