@@ -58,7 +58,7 @@ teardown_file() {
 		mapfile -t now < <(nginx_workers "${pids[0]}")
 		[[ ${#now[@]} == 2 && " $before " != *" ${now[0]} "* && " $before " != *" ${now[1]} "* ]]
 	}
-	wait_until 10 workers_are_new
+	wait_until 120 workers_are_new
 	mapfile -t pids < <(server_pids target)
 	suture_do verify "$hotpatch" "${pids[@]}"
 }

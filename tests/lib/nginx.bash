@@ -84,7 +84,8 @@ nginx_setup() {
 nginx_start() {
 	start "$1" "$2/usr/sbin/nginx" -p "$3" -c "$3/nginx.conf"
 	wait_port "$4" || { cat "$work/$1.out" "$3/logs/error.log" >&2; return 1; }
-	wait_until 120 nginx_has_workers "$pid" 2
+	# A worker is there before the master has said so in the log.
+	wait_until 120 nginx_has_workers "$pid" 2 && wait_until 120 nginx_has_told "$3" 2
 }
 
 nginx_workers() { # MASTER
@@ -93,6 +94,10 @@ nginx_workers() { # MASTER
 
 nginx_has_workers() { # MASTER N
 	(($(nginx_workers "$1" | wc -l) == $2))
+}
+
+nginx_has_told() { # FOLDER N: the log of the site tells of the start of so many workers
+	(($(grep -c 'start worker process [0-9]' "$1/logs/error.log") >= $2))
 }
 
 # The same answers as text, without what differs from run to run.
