@@ -41,12 +41,12 @@ teardown_file() {
 	local pids SCENARIO_GROWS=1 # jemalloc
 	server_start target "$work/old"
 	mapfile -t pids < <(server_pids target)
-	redis_ask "$port_target" <<<'CONFIG SET save ""'
-	cp "$work/target/log" "$work/log.before"
+	redis_on_request "$port_target"
+	redis_log "$work/target" >"$work/log.before"
 	record_state before "${pids[@]}"
 	use_begin
 	cycles 50 "$hotpatch" "${pids[@]}"
 	use_end
-	diff "$work/log.before" "$work/target/log"
+	diff "$work/log.before" <(redis_log "$work/target")
 	nothing_left_behind "${pids[@]}"
 }
