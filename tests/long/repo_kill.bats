@@ -30,9 +30,10 @@ teardown_file() {
 	local i most
 	# The keys are made once, which takes longer than all the rest.
 	"$suture" repo init "$work/init" --keys "$work/keys" --product x >/dev/null
-	rm -rf "$work/init"
-	most=$(duration "$suture" repo init "$work/init" --keys "$work/keys" --product x)
 	for ((i = 0; i < 40 || (kills < 5 && i < 400); i++)); do
+		rm -rf "$work/init"
+		# Time and again: a machine is faster now than then.
+		((i % 10)) || most=$(duration "$suture" repo init "$work/init" --keys "$work/keys" --product x)
 		rm -rf "$work/init"
 		killed "$most" "$suture" repo init "$work/init" --keys "$work/keys" --product x
 		"$suture" repo init "$work/init" --keys "$work/keys" --product x >/dev/null
@@ -50,10 +51,10 @@ teardown_file() {
 	"$suture" repo publish "$repo" --keys "$keys"
 	"$suture" repo advisory "$repo" CVE-2026-1 --severity high --published 2026-11-03 \
 		--package server --package other
-	most=$(duration "$suture" repo publish "$repo" --keys "$keys")
 	"$suture" fetch --repository "$repo" --root "$repo/metadata/1.root.json" --store "$work/store"
-	for ((round = 1; round <= 10; round++)); do
+	for ((round = 1; round <= 10 || (kills < 30 && round <= 60); round++)); do
 		release=2026.11.$round
+		most=$(duration "$suture" repo publish "$repo" --keys "$keys")
 		for ((i = 0; i < 20; i++)); do
 			case $((RANDOM % 6)) in
 			0) killed "$most" "$suture" repo add "$repo" "$release" --baseline 2026.10 "$work"/debs/server_{1,2}.deb ;;
@@ -109,15 +110,15 @@ begin_published() { # NAME
 		--package server --package other
 	"$suture" repo add "$repo" 2026.11 --baseline 2026.10 "$work"/debs/server_{1,2}.deb
 	"$suture" repo publish "$repo" --keys "$keys"
-	most=$(duration "$suture" repo publish "$repo" --keys "$keys")
 	"$suture" fetch --repository "$repo" --root "$repo/metadata/1.root.json" --store "$work/store"
 }
 
 @test "advisory, sign, recall and new keys, killed at random moments, are completed by the same command" {
 	local most round release
 	begin_published changes
-	for ((round = 1; round <= 4; round++)); do
+	for ((round = 1; round <= 4 || (kills < 30 && round <= 24); round++)); do
 		release=2026.12.$round
+		most=$(duration "$suture" repo publish "$repo" --keys "$keys")
 		until_done "$most" 5 "$suture" repo advisory "$repo" "CVE-2026-9$round" --severity high \
 			--published 2026-11-03 --package other
 		"$suture" repo add "$repo" "$release" --baseline 2026.10 "$work"/debs/other_{1,2}.deb \
@@ -143,9 +144,9 @@ begin_published() { # NAME
 @test "a fetch that is killed leaves a store that the next one completes" {
 	local most i targets
 	begin_published fetched
-	most=$(rm -rf "$work/store" && duration "$suture" fetch --repository "$repo" --root "$repo/metadata/1.root.json" \
-		--store "$work/store" --all)
 	for ((i = 0; i < 60 || (kills < 20 && i < 600); i++)); do
+		((i % 20)) || most=$(rm -rf "$work/store" && duration "$suture" fetch --repository "$repo" \
+			--root "$repo/metadata/1.root.json" --store "$work/store" --all)
 		# A new store, or one that has something to catch up with.
 		if ((i % 3 == 0)); then
 			rm -rf "$work/store"
