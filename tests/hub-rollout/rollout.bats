@@ -79,6 +79,12 @@ ring_is() { # RING STATE
 	is_rollout ".rings[] | select(.name == \"$1\") | .state == \"$2\""
 }
 
+# Waits until a ring is open for its devices: published. By then whoever judges reports knows of
+# it; that it was decided the API tells a moment earlier.
+wait_open() { # RING
+	wait_for 120 published_is ".rings[] | select(.name == \"$1\") | .state == \"open\""
+}
+
 # The newest published document of the rollout.
 published() {
 	local version file
@@ -97,14 +103,15 @@ published_is() { # JQ CONDITION
 	start
 	fleet
 	publish hotpatches hotpatches/2026.11.json "$(release 2026.11)"
-	wait_for 60 ring_is test open
-	wait_for 60 published_is '.rings[0].state == "open" and .rings[1].state == "waiting"'
+	wait_open test
+	published_is '.rings[1].state == "waiting"'
+	ring_is test open
 	ring_is fast waiting
 	tell test 2 protected 2026.11
-	wait_for 60 ring_is fast open
+	wait_open fast
 	ring_is broad waiting
 	tell fast 2 protected 2026.11
-	wait_for 60 ring_is broad open
+	wait_open broad
 	tell broad 2 protected 2026.11
 	wait_for 60 is_rollout '.state == "completed"'
 	wait_for 60 published_is '.state == "completed"'
@@ -119,7 +126,7 @@ published_is() { # JQ CONDITION
 	start
 	fleet
 	publish hotpatches hotpatches/2026.11.json "$(release 2026.11)"
-	wait_for 60 ring_is test open
+	wait_open test
 	tell test 2 exposed 2026.11 '.events = [{seq: 2, time: .sent, type: "probe-failed",
 		hotpatch: "server-1", detail: "503"}] | .processes[0].reason = "held-here"'
 	wait_for 60 is_rollout '.state == "rolled-back"'
@@ -163,11 +170,28 @@ published_is() { # JQ CONDITION
 	fleet
 	publish hotpatches hotpatches/2026.11.json "$(release 2026.11)"
 	for name in test fast broad; do
-		wait_for 60 ring_is "$name" open
+		wait_open "$name"
 		tell "$name" 2 protected 2026.11
 		stop_hub KILL
 		start_hub --repository "$repo" --keys "$keys"
 	done
 	wait_for 60 is_rollout '.state == "completed"'
 	wait_for 60 published_is '.state == "completed"'
+}
+
+@test "what a device reports first to a hub that starts counts like all that comes later" {
+	start
+	fleet
+	publish hotpatches hotpatches/2026.11.json "$(release 2026.11)"
+	wait_open test
+	stop_hub
+	# Whoever holds the repository's lock keeps the hub from reading it.
+	flock "$repo/.lock" sleep 5 3>&- &
+	locker=$!
+	is_locked() { ! flock -n "$repo/.lock" true; }
+	wait_for 60 is_locked
+	start_hub --repository "$repo" --keys "$keys"
+	tell test 2 exposed 2026.11 '.events = [{seq: 2, time: .sent, type: "crash", hotpatch: "server-1", detail: "11"}]'
+	wait "$locker"
+	wait_for 60 is_rollout '.state == "rolled-back"'
 }

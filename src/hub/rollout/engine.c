@@ -53,9 +53,10 @@ static void tell_trouble(struct sut_rollouts *rollouts, const char *text, int64_
 		sut_log(SUT_LOG_ERROR, "repository: %s", text);
 }
 
-// The repository changed: what it says is read anew.
-static void read_repository(struct sut_rollouts *rollouts)
+void sut_rollouts_read(struct sut_rollouts *rollouts)
 {
+	if (!rollouts->publisher || !sut_publisher_has_news(rollouts->publisher))
+		return;
 	struct sut_channel *channel = calloc(1, sizeof(*channel));
 	struct sut_err *err =
 		channel ? sut_channel_read(rollouts->hub->config.repository, channel) : NULL;
@@ -235,8 +236,7 @@ static void look_after_repository(struct sut_rollouts *rollouts, struct rounds *
 
 	if (!rollouts->publisher)
 		return;
-	if (sut_publisher_has_news(rollouts->publisher))
-		read_repository(rollouts);
+	sut_rollouts_read(rollouts);
 	err = make_rollouts(rollouts, now / SECOND);
 	if (!err && now >= rounds->next_try)
 		err = publish_all(rollouts);

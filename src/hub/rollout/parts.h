@@ -43,6 +43,9 @@ struct sut_rollouts {
 sut_check struct sut_err *sut_rollouts_renew(struct sut_rollouts *rollouts,
 					     struct sut_channel *channel);
 
+/** Read what the repository says, when it says something new. */
+void sut_rollouts_read(struct sut_rollouts *rollouts);
+
 /** Derive up to @p most stale statuses; @p n_ret says how many. */
 sut_check struct sut_err *sut_rollouts_derive_stale(struct sut_rollouts *rollouts, int64_t most,
 						    int64_t *n_ret);

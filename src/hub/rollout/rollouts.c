@@ -141,6 +141,8 @@ struct sut_err *sut_rollouts_open(struct sut_hub *hub, struct sut_rollouts **ret
 	init_lock(&rollouts->lock);
 	struct sut_err *err = open_parts(rollouts);
 	if (!err) {
+		// A report is judged once, by what is known then: also the first one.
+		sut_rollouts_read(rollouts);
 		int failed = pthread_create(&rollouts->thread, NULL, sut_rollouts_run, rollouts);
 		err = failed ? sut_err_os(failed, "start a thread") : NULL;
 		rollouts->is_running = !failed;
