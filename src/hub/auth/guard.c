@@ -9,8 +9,9 @@
 
 // 64 MiB each, so that a hub on a small machine stays alive.
 enum { MAX_HASHES = 2, MAX_WAITING = 16 };
-// After so many failures who tries waits, each time longer.
-enum { FREE_FAILURES = 5, MAX_DOUBLINGS = 20, N_KEYS = 4096 };
+// After so many failures who tries waits, each time longer. So many places that a stranger
+// hardly ever shares one with an owner; those that nobody needed cost no memory.
+enum { FREE_FAILURES = 5, MAX_DOUBLINGS = 20, N_KEYS = 1 << 20 };
 
 /** What is known of one who failed. Keys that share a place share the waiting. */
 struct suspect {
