@@ -39,7 +39,7 @@ teardown() {
 	before=$(jq .signed.version "$repo/metadata/timestamp.json")
 	is_newer() { (($(jq .signed.version "$repo/metadata/timestamp.json") > before)); }
 	restart_hub
-	wait_for 60 is_newer
+	wait_for 120 is_newer
 	as_user GET /api/v1/rollouts
 	[[ $(jq .total <<<"$body") == 0 ]]
 }
@@ -52,12 +52,17 @@ teardown() {
 	wait_for 60 published_is 2026.11 '.state == "paused"'
 	rollout_is 2026.11 '.rings[0].failed == 1'
 	decide 2026.11 resume
+	[[ $status_code == 200 ]]
 	rollout_is 2026.11 '.state == "running" and .rings[0].failed == 0'
 	decide 2026.11 roll-back
+	[[ $status_code == 200 && $(jq -r .state <<<"$body") == rolled-back ]]
 	decide 2026.11 start
 	[[ $status_code == 200 ]]
-	wait_for 60 published_is 2026.11 '.state == "running" and .rings[0].state == "open"'
+	# It ran before, too: what is published now came later than this order.
+	begun=$(jq .decision <<<"$body")
+	wait_for 60 published_is 2026.11 ".decision >= $begun and .state == \"running\" and .rings[0].state == \"open\""
 	decide 2026.11 expedite
+	[[ $status_code == 200 ]]
 	wait_for 60 published_is 2026.11 '.expedited and ([.rings[].state] | index("waiting") == null)'
 	as_user POST /api/v1/recalls '{"releases":[],"hotpatches":["server"],"reason":"it is bad"}'
 	[[ $status_code == 200 ]]

@@ -293,7 +293,7 @@ hub_command() {
 	[[ $(jq -c '[.total, .items[0].actor, .items[0].object]' <<<"$body") == '[1,"console","admin"]' ]]
 	as_user GET /api/v1/audit/check
 	[[ $(jq -c '[.ok, .entries]' <<<"$body") == '[true,4]' ]]
-	sqlite3 "$data/hub.db" "update audit set actor = 'user:other' where seq = 2"
+	alter "update audit set actor = 'user:other' where seq = 2"
 	as_user GET /api/v1/audit/check
 	[[ $(jq -c .ok <<<"$body") == false ]]
 }
@@ -305,7 +305,7 @@ hub_command() {
 	as_user GET /api/v1/audit/check
 	[[ $(jq -c '[.ok, .entries]' <<<"$body") == '[true,6]' ]]
 	head=$(jq -r .head <<<"$body")
-	sqlite3 "$data/hub.db" "create table before as select * from audit"
+	alter "create table before as select * from audit"
 	for change in "update audit set time = time + 1 where seq = 3" \
 		"update audit set detail = 'no JSON' where seq = 3" \
 		"update audit set detail = '{}', object = '' where seq = 6" \
@@ -315,17 +315,17 @@ hub_command() {
 		"update audit set seq = seq + 1 where seq = 6" \
 		"delete from audit where seq = 4" \
 		"delete from audit where seq = 1"; do
-		sqlite3 "$data/hub.db" "$change"
+		alter "$change"
 		as_user GET /api/v1/audit/check
 		[[ $status_code == 200 && $(jq -c .ok <<<"$body") == false ]] || { echo "$change: $body"; false; }
 		as_user GET /api/v1/audit
 		[[ $status_code == 200 && $(jq '.items | length' <<<"$body") -ge 5 ]]
-		sqlite3 "$data/hub.db" "delete from audit; insert into audit select * from before"
+		alter "delete from audit; insert into audit select * from before"
 	done
 	as_user GET /api/v1/audit/check
 	[[ $(jq -c .ok <<<"$body") == true ]]
 	# That the newest are missing only who kept the head can see.
-	sqlite3 "$data/hub.db" "delete from audit where seq = 6"
+	alter "delete from audit where seq = 6"
 	as_user GET /api/v1/audit/check
 	[[ $(jq -r .head <<<"$body") != "$head" ]]
 }

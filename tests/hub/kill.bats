@@ -30,7 +30,7 @@ has_acknowledged() {
 			"$work/acknowledged" "${pairs[@]}" >"$work/problems" 3>&- &
 		load=$!
 		before=$(wc -l <"$work/acknowledged")
-		wait_for 60 has_acknowledged $((before + 20 + RANDOM % 300))
+		wait_for 300 has_acknowledged $((before + 20 + RANDOM % 300))
 		stop_hub KILL
 		wait "$load"
 		load=

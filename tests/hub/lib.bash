@@ -64,6 +64,11 @@ ask() {
 	body=$(cat "$work/body" 2>/dev/null || true)
 }
 
+# alter SQL: what somebody does to the database while the hub runs, which writes now and then too.
+alter() {
+	sqlite3 -cmd '.timeout 60000' "$data/hub.db" "$1"
+}
+
 # sign_in [NAME PASSWORD]: sets $cookies and $csrf, for as_user.
 sign_in() {
 	cookies=$work/cookies-${1:-admin}

@@ -96,6 +96,11 @@ api_token() {
 	n_files() {
 		ls "/proc/$hub/fd" | wc -l
 	}
+	# Those who asked so far are gone: what it listens on is its only socket.
+	is_alone() {
+		[[ $(find "/proc/$hub/fd" -lname 'socket:*' | wc -l) == 1 ]]
+	}
+	wait_for 60 is_alone
 	before=$(n_files)
 	"$build/fleet-load" --hub "${url##*/}" --name 127.0.0.1 --ca "$data/ca.crt" --token "$(jq -r .token <<<"$body")" \
 		--devices 80 --seconds 600 >"$work/load" 2>&1 3>&- &
@@ -104,7 +109,7 @@ api_token() {
 		ask GET /metrics '' -b "$cookies"
 		grep -q '^suture_hub_held 80$' <<<"$body"
 	}
-	wait_for 60 is_held
+	wait_for 300 is_held
 	# The pairs of sockets that their reports went through are closed in a second or two.
 	are_closed() {
 		[[ $(n_files) -le $((before + 80 + 5)) ]]
