@@ -88,7 +88,7 @@ setup-check:
 
 .PHONY: clean
 clean: ## remove everything that was built
-	@rm -rf build build-asan build-fuzz
+	@rm -rf build build-asan build-fuzz build-tsan
 
 .PHONY: help
 help: ## this text

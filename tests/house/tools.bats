@@ -46,7 +46,7 @@ all_installed_but() {
 	put id 'echo 0'
 	put apt-get "echo \"\$@\" >>$log"
 	run -0 "$top/tools/setup" check
-	[[ $(cat "$log") == "install --yes --no-install-recommends jq" ]]
+	[[ $(cat "$log") == "install --yes --no-install-recommends jq -o DPkg::Lock::Timeout="* ]]
 }
 
 @test "set-up fetches the package lists when an install fails without them" {
@@ -55,6 +55,19 @@ all_installed_but() {
 	put apt-get "echo \$1 >>$log" "[ \$1 = update ] && touch $log.updated" "[ -e $log.updated ]"
 	run -0 "$top/tools/setup" check
 	[[ $(xargs <"$log") == "install update install" ]]
+}
+
+@test "set-up tries again when the archive does not answer, but not for ever" {
+	all_installed_but jq
+	put id 'echo 0'
+	export SETUP_PAUSE=0
+	put apt-get "echo \$1 >>$log" "[ \$(wc -l <$log) -gt 4 ]"
+	run -0 "$top/tools/setup" check
+	[[ $(xargs <"$log") == "install update update update update install" ]]
+	put apt-get "echo \$1 >>$log" 'exit 1'
+	: >"$log"
+	run -1 "$top/tools/setup" check
+	[[ $(xargs <"$log") == "install update update update update update" ]]
 }
 
 @test "set-up without rights says the exact command" {
@@ -73,7 +86,7 @@ all_installed_but() {
 	put sudo 'shift; exec "$@"'
 	put apt-get "echo \"\$@\" >>$log"
 	run -0 "$top/tools/setup" check
-	[[ $(cat "$log") == "install --yes --no-install-recommends jq" ]]
+	[[ $(cat "$log") == "install --yes --no-install-recommends jq -o DPkg::Lock::Timeout="* ]]
 }
 
 @test "set-up refuses an unknown purpose" {
