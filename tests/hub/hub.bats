@@ -173,7 +173,7 @@ hub_command() {
 	[[ $status_code == 200 ]]
 	ask POST /api/v1/enrolment-tokens '{}' -H "Authorization: Bearer $token"
 	[[ $status_code == 403 ]]
-	run ! grep -q "$token" "$data"/hub.db*
+	run ! grep -qF -- "$token" "$data"/hub.db*
 	is_expired() {
 		ask GET /api/v1/audit '' -H "Authorization: Bearer $short"
 		[[ $status_code == 401 ]]
