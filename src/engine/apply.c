@@ -492,11 +492,15 @@ static json_t *apply_process(pid_t pid, const pid_t *tids, size_t n, const struc
 	bool is_open = !err;
 
 	if (is_open) {
+		// One that is held is worked on again by this worker.
+		work.target.keeps_lock &= !tids;
 		work.row.name = strdup(work.target.now.process.comm);
 		err = adopt(&work.target.tracer, tids, n);
 		if (!err)
 			err = apply_target(&work);
 		sut_target_settle(&work.target);
+		if (err)
+			err = sut_target_blame(&work.target, err);
 	}
 	if (err && apply->is_found && has_moved_on(&work, pid, is_open))
 		err = sut_row_moved_on(err);

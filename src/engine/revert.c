@@ -146,6 +146,8 @@ json_t *sut_revert_work(pid_t pid, void *context)
 		if (!err)
 			err = revert_target(&work);
 		sut_target_settle(&work.target);
+		if (err)
+			err = sut_target_blame(&work.target, err);
 	}
 	if (err && work.revert->select.is_found &&
 	    (!sut_select_concerns(&work.revert->select, pid) ||

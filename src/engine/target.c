@@ -89,6 +89,7 @@ struct sut_err *sut_target_open(pid_t pid, bool is_exclusive, uint64_t deadline,
 	if (err)
 		return err;
 	sut_tracer_init(&ret->now.process, &ret->tracer);
+	ret->keeps_lock = is_exclusive;
 	if (is_exclusive)
 		err = lock(ret, deadline);
 	if (!err)
@@ -100,8 +101,17 @@ struct sut_err *sut_target_open(pid_t pid, bool is_exclusive, uint64_t deadline,
 	return err;
 }
 
+// Running threads stay traced until this worker ends. Whoever locked it before that would
+// find them traced.
+static void leave_lock(struct sut_target *target)
+{
+	if (target->keeps_lock && target->tracer.n_threads)
+		target->now.process.dir = -1;
+}
+
 void sut_target_close(struct sut_target *target)
 {
+	leave_lock(target);
 	sut_tracer_deinit(&target->tracer);
 	sut_traces_deinit(&target->traces);
 	sut_snapshot_close(&target->now);
@@ -166,6 +176,8 @@ static struct sut_err *choose_thread(struct sut_target *t, struct sut_thread **r
 		if (err)
 			return err;
 	}
+	if (!best && sut_tracer_count(tracer) == 0)
+		return sut_err(SUT_E_GONE, "process %d has exited", t->now.process.pid);
 	if (!best)
 		return sut_err(SUT_E_BUSY, "no thread can be stopped");
 	*ret = best;
@@ -304,6 +316,7 @@ static struct sut_err *try_once(struct sut_target *t, struct sut_switch *s,
 					 .maps = &maps,
 					 .unwinder = unwinder };
 	struct sut_switch_result result;
+	sut_process_renew(&t->now.process);
 	struct sut_err *err = sut_process_maps(&t->now.process, &maps);
 
 	if (!err)
@@ -356,6 +369,16 @@ struct sut_err *sut_target_switch(struct sut_target *t, struct sut_switch *s, ui
 		return err;
 	*ret = story;
 	return NULL;
+}
+
+struct sut_err *sut_target_blame(struct sut_target *target, struct sut_err *err)
+{
+	pid_t pid = target->now.process.pid;
+
+	if (err->code == SUT_E_GONE || sut_process_renew(&target->now.process))
+		return err;
+	sut_err_free(err);
+	return sut_err(SUT_E_GONE, "process %d has exited", pid);
 }
 
 void sut_target_settle(struct sut_target *target)

@@ -26,6 +26,7 @@ struct sut_target {
 	uint64_t deadline;   /**< Until when to try what may work later, sut_now() time. */
 	uint64_t place_time; /**< For how long one thread was borrowed, ns. */
 	bool is_seized;      /**< Private. */
+	bool keeps_lock;     /**< What was traced is locked until this worker ends. */
 };
 
 /** Open process @p pid and read it. With @p is_exclusive, wait until @p deadline
@@ -62,6 +63,11 @@ sut_check struct sut_err *sut_target_switch(struct sut_target *target, struct su
 sut_check struct sut_err *sut_target_tell(struct sut_target *target,
 					  const struct sut_switch_story *story,
 					  struct sut_row *row);
+
+/** Why nothing was done, @p err, which is consumed: whatever failed, a process that has
+ *  exited meanwhile is gone. */
+struct sut_err *sut_target_blame(struct sut_target *target, struct sut_err *err)
+	__attribute__((returns_nonnull));
 
 /** Before the end: wait until every thread that was put back onto a system call
  *  has made it, so that nobody needs us any more. */

@@ -159,6 +159,8 @@ json_t *sut_verify_work(pid_t pid, void *context)
 		row.name = strdup(target.now.process.comm);
 		row.hotpatches = sut_select_join(select, &target.traces);
 		err = verify_target(&target, select, &leaves_old_code);
+		if (err)
+			err = sut_target_blame(&target, err);
 		if (err && select->is_found &&
 		    (!is_still_there(select, pid) || !sut_snapshot_is_current(&target.now)))
 			err = sut_row_moved_on(err);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "live/switch.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -142,7 +143,10 @@ static struct sut_err *check_chunk(const struct piece *pieces, size_t n, pid_t t
 		remote[i] = (struct iovec){ (void *)(uintptr_t)pieces[i].at, pieces[i].size };
 		total += pieces[i].size;
 	}
-	bool is_same = process_vm_readv(tid, local, n, remote, n, 0) == total;
+	ssize_t done = process_vm_readv(tid, local, n, remote, n, 0);
+	if (done < 0 && errno == ESRCH)
+		return sut_err(SUT_E_GONE, "thread %d has exited", tid);
+	bool is_same = done == total;
 	for (size_t i = 0; i < n && is_same; i++)
 		is_same = memcmp(bytes[i], pieces[i].bytes, pieces[i].size) == 0;
 	return is_same ? NULL

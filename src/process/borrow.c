@@ -220,6 +220,30 @@ static bool is_asleep(const struct sut_borrow *b)
 	return !sut_stat_parse(text, &state, &flags) || state == 'S';
 }
 
+// What waitpid told of the borrowed thread, if it is its end. In exec another thread takes
+// over the tid of a first one: that one is the new program's, and goes on as it is.
+static bool has_ended(struct sut_borrow *b, int status)
+{
+	bool has_execed = WIFSTOPPED(status) && status >> 16 == PTRACE_EVENT_EXEC;
+
+	if (WIFSTOPPED(status) && !has_execed)
+		return false;
+	b->thread->state = SUT_THREAD_GONE;
+	b->tracer->has_execed |= has_execed;
+	if (has_execed)
+		ptrace(PTRACE_CONT, b->thread->tid, NULL, NULL);
+	return true;
+}
+
+// Of a thread at a stop that has been reported there is nothing else to be told.
+static bool is_ended(struct sut_borrow *b)
+{
+	int status;
+
+	return b->thread->state == SUT_THREAD_GONE ||
+	       (waitpid(b->thread->tid, &status, __WALL | WNOHANG) > 0 && has_ended(b, status));
+}
+
 // Wait for the borrowed thread's next stop, until @p deadline, or @p sleep_deadline when it
 // sleeps; @p ret is waitpid's status >> 8.
 static struct sut_err *wait_stop(struct sut_borrow *b, uint64_t sleep_deadline, uint64_t deadline,
@@ -228,14 +252,17 @@ static struct sut_err *wait_stop(struct sut_borrow *b, uint64_t sleep_deadline, 
 	static const uint64_t interval = 100000000; // ns
 	uint64_t begin = sut_now();
 
-	for (;;) {
+	for (bool has_waited = false;; has_waited = true) {
 		int status;
 		pid_t pid = waitpid(b->thread->tid, &status, __WALL | WNOHANG);
-		if (pid > 0 && WIFSTOPPED(status)) {
+		if (pid > 0 && has_ended(b, status))
+			return killed(b);
+		if (pid > 0) {
 			*ret = status >> 8;
 			return NULL;
 		}
-		if (pid) {
+		// The end of a first thread is reported after that of all others.
+		if (pid || (has_waited && sut_roster_is_dead(b->tracer, b->thread->tid))) {
 			b->thread->state = SUT_THREAD_GONE;
 			return killed(b);
 		}
@@ -278,7 +305,7 @@ static struct sut_err *enter(struct sut_borrow *b, const struct user_regs_struct
 {
 	uint64_t all = ~UINT64_C(0);
 
-	if (ptrace(PTRACE_SETREGS, b->thread->tid, NULL, regs) < 0)
+	if (is_ended(b) || ptrace(PTRACE_SETREGS, b->thread->tid, NULL, regs) < 0)
 		return killed(b);
 	if (b->is_inside)
 		return NULL;
@@ -418,7 +445,7 @@ void sut_borrow_end(struct sut_borrow *b)
 
 	if (!b->is_inside)
 		resume_seccomp(b);
-	if (!b->is_inside || b->thread->state == SUT_THREAD_GONE || !return_to_trap(b))
+	if (!b->is_inside || is_ended(b) || !return_to_trap(b) || is_ended(b))
 		return;
 	resume_seccomp(b);
 	ptrace(PTRACE_SETSIGMASK, tid, sizeof(b->mask), &b->mask);

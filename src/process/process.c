@@ -75,31 +75,47 @@ static bool is_kernel_thread(int thread)
 	return read_stat(thread, &state, &flags) && (flags & SUT_STAT_KERNEL_THREAD);
 }
 
-// Find another live thread when the leader is dead.
-static void adopt_live_thread(struct sut_process *process)
+// The folder of any live thread, or -1: there is none, and errno says why (ENOENT: it
+// has ended).
+static int open_live_thread(const struct sut_process *process, pid_t *tid_ret)
 {
 	_cleanup_close_ int fd = openat(process->dir, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *tasks = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
+	int found = -1;
 
 	if (!tasks)
-		return;
+		return -1;
 	fd = -1; // the stream owns it now
-	while ((entry = readdir(tasks))) {
+	while (found < 0 && (entry = readdir(tasks))) {
 		pid_t tid = atoi(entry->d_name);
 		int thread = tid > 0 ? open_thread(process->dir, tid) : -1;
-		if (thread < 0)
-			continue;
-		if (is_dead(thread)) {
+		if (thread >= 0 && is_dead(thread)) {
 			close(thread);
-			continue;
+		} else if (thread >= 0) {
+			found = thread;
+			*tid_ret = tid;
 		}
-		close(process->thread);
-		process->thread = thread;
-		process->tid = tid;
-		break;
 	}
 	closedir(tasks);
+	if (found < 0)
+		errno = ENOENT;
+	return found;
+}
+
+bool sut_process_renew(struct sut_process *process)
+{
+	pid_t tid;
+
+	if (!is_dead(process->thread))
+		return true;
+	int thread = open_live_thread(process, &tid);
+	if (thread < 0)
+		return errno != ENOENT && errno != ESRCH;
+	close(process->thread);
+	process->thread = thread;
+	process->tid = tid;
+	return true;
 }
 
 static void read_comm(struct sut_process *process)
@@ -148,8 +164,7 @@ struct sut_err *sut_process_open(pid_t pid, struct sut_process *ret)
 		close(process.dir);
 		return err;
 	}
-	if (is_dead(process.thread))
-		adopt_live_thread(&process);
+	sut_process_renew(&process);
 	read_comm(&process);
 	*ret = process;
 	return NULL;

@@ -94,6 +94,10 @@ sut_check struct sut_err *sut_process_poke(struct sut_process *process, struct s
  *  rather than one of a file? False also when the kernel does not tell. */
 bool sut_process_has_own_page(const struct sut_process *process, struct sut_addr at);
 
+/** Another of its threads stands for it when the one that did has ended. False when none
+ *  of them runs any more: it has exited, is exiting, or is a zombie. */
+bool sut_process_renew(struct sut_process *process);
+
 /** Does @p process, or one that took its pid, still run? False also for one that is
  *  exiting, or a zombie. */
 bool sut_process_is_alive(const struct sut_process *process);

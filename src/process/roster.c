@@ -89,13 +89,18 @@ static enum kind look_at_thread(const struct sut_tracer *tracer, pid_t tid)
 	return KIND_USER;
 }
 
+bool sut_roster_is_dead(const struct sut_tracer *tracer, pid_t tid)
+{
+	return look_at_thread(tracer, tid) == KIND_GONE;
+}
+
 /** Why a thread could not be seized. */
 enum refusal {
 	REFUSAL_GONE,
 	REFUSAL_OURS,	/**< Traced by us under another tid: it took the leader's in exec. */
 	REFUSAL_PASSES, /**< Its tracer is on its way out. */
+	REFUSAL_FREE,	/**< Nobody traces it: no more, or we may not. */
 	REFUSAL_TRACED,
-	REFUSAL_DENIED,
 };
 
 // A run that has just ended gives up its lock a moment before its tracees.
@@ -122,7 +127,7 @@ static enum refusal why_refused(const struct sut_tracer *tracer, pid_t tid, pid_
 		return REFUSAL_OURS;
 	if (*tracer_ret && is_exiting(*tracer_ret))
 		return REFUSAL_PASSES;
-	return *tracer_ret ? REFUSAL_TRACED : REFUSAL_DENIED;
+	return *tracer_ret ? REFUSAL_TRACED : REFUSAL_FREE;
 }
 
 static struct sut_err *name_tracer(pid_t pid)
@@ -135,12 +140,14 @@ static struct sut_err *name_tracer(pid_t pid)
 	return sut_err(SUT_E_UNSUPPORTED, "is traced by process %d (%s)", pid, comm);
 }
 
-// Try once. @p again: its tracer is about to be gone.
-static struct sut_err *try_thread(struct sut_tracer *tracer, pid_t tid, bool *again)
+// Try once. @p patience: how often it may still be worth while, since its tracer is about
+// to be gone, or was until now.
+static struct sut_err *try_thread(struct sut_tracer *tracer, pid_t tid, int *patience)
 {
+	enum { LONG = 500, SHORT = 20 };
 	pid_t other = 0;
 
-	*again = false;
+	*patience = 0;
 	if (look_at_thread(tracer, tid) == KIND_KERNEL)
 		return sut_roster_add(tracer, tid, SUT_THREAD_KERNEL);
 	if (ptrace(PTRACE_SEIZE, tid, NULL, (long)SUT_TRACE_OPTIONS) == 0)
@@ -155,11 +162,12 @@ static struct sut_err *try_thread(struct sut_tracer *tracer, pid_t tid, bool *ag
 		tracer->has_execed = true;
 		return NULL;
 	case REFUSAL_PASSES:
-		*again = true;
+		*patience = LONG;
 		return name_tracer(other);
 	case REFUSAL_TRACED:
 		return name_tracer(other);
 	default:
+		*patience = SHORT;
 		return sut_err_os(os_errno, "trace thread %d", tid);
 	}
 }
@@ -169,9 +177,9 @@ static struct sut_err *seize_thread(struct sut_tracer *tracer, pid_t tid)
 	static const struct timespec moment = { .tv_nsec = 1000000 };
 
 	for (int tries = 0;; tries++) {
-		bool again;
-		struct sut_err *err = try_thread(tracer, tid, &again);
-		if (!again || tries == 500)
+		int patience;
+		struct sut_err *err = try_thread(tracer, tid, &patience);
+		if (tries >= patience)
 			return err;
 		sut_err_free(err);
 		nanosleep(&moment, NULL);

@@ -28,6 +28,10 @@ sut_check struct sut_err *sut_roster_add(struct sut_tracer *tracer, pid_t tid, i
 void sut_roster_read(const struct sut_tracer *tracer, pid_t tid, const char *name, char *text,
 		     size_t size);
 
+/** Has thread @p tid exited? The end of a first thread is reported only after that of all
+ *  others. */
+bool sut_roster_is_dead(const struct sut_tracer *tracer, pid_t tid);
+
 /** Is @p tid the first thread of another process that shares the memory? In exec a
  *  process keeps no other thread. */
 bool sut_roster_is_sharer(const struct sut_tracer *tracer, pid_t tid);

@@ -126,7 +126,7 @@ struct sut_err *sut_snapshot_read(struct sut_snapshot *s)
 	for (int tries = 0; tries < MAX_TRIES; tries++) {
 		if (read_once(s, &err))
 			return err;
-		if (!sut_process_is_alive(&s->process))
+		if (!sut_process_renew(&s->process))
 			return has_exited(s);
 		nanosleep(&moment, NULL);
 	}

@@ -337,10 +337,15 @@ static bool stop_known(struct sut_tracer *tracer, uint64_t deadline, pid_t *stra
 		if (thread->state == SUT_THREAD_STOPPED && !thread->has_regs &&
 		    !read_stop(tracer, thread))
 			collect(tracer, thread, deadline); // it was killed: its end
-		if (thread->state == SUT_THREAD_RUNNING) {
-			*straggler = thread->tid;
-			is_complete = false;
+		if (thread->state != SUT_THREAD_RUNNING)
+			continue;
+		// The end of a first thread is reported after that of all others.
+		if (sut_roster_is_dead(tracer, thread->tid)) {
+			thread->state = SUT_THREAD_GONE;
+			continue;
 		}
+		*straggler = thread->tid;
+		is_complete = false;
 	}
 	return is_complete;
 }
@@ -506,6 +511,19 @@ static uint64_t end_calls(struct sut_tracer *tracer, uint64_t until)
 	return until;
 }
 
+// A thread of another program, which is no business of ours: it is not to notice.
+static void pass_on(pid_t tid, int status)
+{
+	int sig = WSTOPSIG(status), event = status >> 16;
+
+	if (!WIFSTOPPED(status))
+		return;
+	if (event == PTRACE_EVENT_STOP && sig != SIGTRAP)
+		ptrace(PTRACE_LISTEN, tid, NULL, NULL);
+	else
+		ptrace(PTRACE_CONT, tid, NULL, (long)(event || sig == (SIGTRAP | 0x80) ? 0 : sig));
+}
+
 void sut_tracer_attend(struct sut_tracer *tracer, uint64_t until, bool settle)
 {
 	static const uint64_t poll_interval = 200000; // ns
@@ -521,9 +539,10 @@ void sut_tracer_attend(struct sut_tracer *tracer, uint64_t until, bool settle)
 			continue;
 		}
 		if (tid > 0) {
-			// It took the tid of a leader that was dead: an exec.
-			tracer->has_execed = true;
-			ptrace(PTRACE_CONT, tid, NULL, NULL);
+			// It took the tid of a leader that was dead: an exec. Or it is the
+			// end of one that is known to be dead.
+			tracer->has_execed |= WIFSTOPPED(status);
+			pass_on(tid, status);
 			continue;
 		}
 		enum waits_for what = settle ? waits_for(tracer, until) : WAITS_FOR_TIMEOUT;

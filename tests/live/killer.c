@@ -8,17 +8,22 @@
  * the command ended before; N is how many such calls it made. No hook in the
  * product is needed for this: every point between two changes is reached.
  *
- * With $VICTIM set, process $VICTIM is killed then instead, and the command runs on. With
+ * With $VICTIM set, process $VICTIM is killed then instead, and the command runs on when it
+ * is dead; calls that read its memory are such steps, too. With $SIGNAL besides, it is sent
+ * that signal, and the command runs on when another thread than the first has executed a
+ * program, or cannot. With
  * $WHOM, only one process of the command is: "worker", the one that was about to make
  * the call, or "parent", the one that was started first. With $PAUSE nobody is killed:
  * whoever was about to make the call stands still for $PAUSE seconds.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -55,7 +60,49 @@ static int is_change(pid_t pid)
 
 	if (ptrace(PTRACE_GETREGS, pid, NULL, &regs) < 0)
 		return 0;
-	return regs.orig_rax == SYS_ptrace || regs.orig_rax == SYS_pwrite64;
+	return regs.orig_rax == SYS_ptrace || regs.orig_rax == SYS_pwrite64 ||
+	       (getenv("VICTIM") && regs.orig_rax == SYS_process_vm_readv);
+}
+
+// Has it given its memory back?
+static int is_dead(const char *victim)
+{
+	char path[64], text[16];
+
+	snprintf(path, sizeof(path), "/proc/%s/maps", victim);
+	int fd = open(path, O_RDONLY);
+	ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof(text));
+	if (fd >= 0)
+		close(fd);
+	return size <= 0;
+}
+
+// Is it a program of one thread, which stands still?
+static int is_replaced(const char *victim)
+{
+	char path[64], text[512] = "", state = 0;
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%s/task", victim);
+	if (stat(path, &st) < 0 || st.st_nlink != 3)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%s/stat", victim);
+	int fd = open(path, O_RDONLY);
+	if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0)
+		sscanf(text, "%*d (%*[^)]) %c", &state);
+	if (fd >= 0)
+		close(fd);
+	return state == 't' || state == 'S';
+}
+
+static void strike(const char *victim)
+{
+	const char *signal = getenv("SIGNAL");
+
+	kill(atoi(victim), signal ? atoi(signal) : SIGKILL);
+	// Where all threads are stopped, none of them executes anything now.
+	for (int i = 0; signal ? i < 500 && !is_replaced(victim) : !is_dead(victim); i++)
+		usleep(1000);
 }
 
 static int kill_all(void)
@@ -76,7 +123,7 @@ static int kill_one(pid_t caller, pid_t first)
 	if (pause)
 		sleep(atoi(pause));
 	else if (victim)
-		kill(atoi(victim), SIGKILL);
+		strike(victim);
 	else if (whom)
 		kill(strcmp(whom, "parent") == 0 ? first : caller, SIGKILL);
 	return victim || whom || pause;

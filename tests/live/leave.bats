@@ -41,7 +41,7 @@ frames() {
 @test "also where the unwinder was not loaded when the program was patched" {
 	make_victim
 	start_victim victim
-	! grep -q libgcc_s "/proc/$pid/maps"
+	run ! grep -q libgcc_s "/proc/$pid/maps"
 	"$suture" apply --pid "$pid" "$hotpatch"
 	[[ $(ask c) == 2 && $(ask a) == 43 ]]
 	stop_victim

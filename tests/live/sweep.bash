@@ -69,7 +69,7 @@ sweep_victim() {
 	local step result
 	for ((step = 1; step < 1000; step += $1)); do
 		start_victim live-steady 4
-		result=$(VICTIM=$pid timeout 20 "$built/live-killer" "$step" "$suture" apply --json \
+		result=$(VICTIM=$pid timeout 300 "$built/live-killer" "$step" "$suture" apply --json \
 			--pid "$pid" "$first")
 		kill_victim
 		pid=
@@ -137,7 +137,7 @@ sweep_part() {
 	local step result
 	for ((step = 1; step < 1000; step += $2)); do
 		start_victim live-steady 4
-		result=$(WHOM=$1 timeout 60 "$built/live-killer" "$step" "$suture" apply --json \
+		result=$(WHOM=$1 timeout 300 "$built/live-killer" "$step" "$suture" apply --json \
 			--pid "$pid" "$first")
 		[[ $(ask a) =~ ^($3)$ ]] || {
 			echo "step $step: answers $(ask a)"
