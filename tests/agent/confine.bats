@@ -81,11 +81,11 @@ field() {
 	until_story '.coverage.protected == 1 and .facts.watching'
 	for name in sutured-fetch sutured-patch sutured-watch; do
 		is_there() { [[ $(process "$name") ]]; }
-		wait_until 60 is_there
+		wait_until $patience is_there
 		old=$(process "$name")
 		kill -KILL $old
 		is_new() { [[ $(process "$name") && $(process "$name") != "$old" ]]; }
-		wait_until 60 is_new
+		wait_until $patience is_new
 	done
 	start_victim later
 	until_answer new
@@ -93,7 +93,7 @@ field() {
 	rollout 2026.12 running open
 	until_answer newer
 	has_three() { (($(events applied | wc -l) >= 3)); }
-	wait_until 60 has_three
+	wait_until $patience has_three
 }
 
 @test "main's end ends all of them, and the next one goes on" {
@@ -106,7 +106,7 @@ field() {
 	processes=$(descendants "$agent")
 	kill -KILL "$agent"
 	all_gone() { for one in $processes; do ! is_alive "$one" || return 1; done; }
-	wait_until 60 all_gone
+	wait_until $patience all_gone
 	answers new
 	start_agent
 	rollout 2026.11 rolled-back open

@@ -21,13 +21,13 @@ taken_out() {
 	until_answer old
 	# A process that starts now is left alone too.
 	start_victim later
-	until_story '[.processes[] | select(.reason == "held-here")] | length >= 1'
+	until_story '[.processes[] | select(.reason == "held-here")] | length == 2'
 	answers old
 }
 
 @test "a hotpatch after which an HTTP probe fails is taken out and held" {
 	start_victim
-	config '[probe web]' "path = $work/victim" "http = http://127.0.0.1:$port/" 'interval = 1'
+	config "$(probe "http = http://127.0.0.1:$port/")"
 	release 2026.11 bad
 	rollout 2026.11 running open
 	start_agent
@@ -36,8 +36,8 @@ taken_out() {
 
 @test "a hotpatch after which a command fails is taken out and held; the command is nobody's" {
 	start_victim
-	config '[probe web]' "path = $work/victim" 'interval = 1' \
-		"command = id -un >$work/said/who; curl -sf http://127.0.0.1:$port/"
+	# It may be asked once more while this looks: what it said is whole at any time.
+	config "$(probe "command = id -un >$work/said/new; mv $work/said/new $work/said/who; curl -sf http://127.0.0.1:$port/")"
 	mkdir -m 777 "$work/said"
 	release 2026.11 bad
 	rollout 2026.11 running open
@@ -56,7 +56,8 @@ taken_out() {
 	start_agent
 	until_story '.coverage.protected == 2'
 	answer || true
-	! is_alive "$victim"
+	is_dead() { ! is_alive "$victim"; }
+	wait_until $patience is_dead
 	# Nobody asks the other one before it is out of there.
 	until_story '(.held | length) == 1 and (.processes | length) == 1 and .processes[0].hotpatch == null'
 	answers old "$other"
@@ -65,7 +66,7 @@ taken_out() {
 
 @test "a good hotpatch passes its probe, and one that was held makes room for another" {
 	start_victim
-	config '[probe web]' "path = $work/victim" "http = http://127.0.0.1:$port/" 'interval = 1'
+	config "$(probe "http = http://127.0.0.1:$port/")"
 	release 2026.11 bad
 	rollout 2026.11 running open
 	start_agent
@@ -82,15 +83,14 @@ taken_out() {
 	start_victim
 	start_hub
 	cp "$work/hub/ca.crt" "$work/probe.crt"
-	probe=('[probe web]' "path = $work/victim" "http = $hub_url/healthz" 'interval = 1')
-	config "${probe[@]}"
+	config "$(probe "http = $hub_url/healthz")"
 	release 2026.11 good
 	rollout 2026.11 running open
 	start_agent
 	until_story '.processes[0].reason == "held-here" and (.held[].detail | test("certificate"))'
 	until_answer old
 	stop "$agent"
-	config "${probe[@]}" "ca_file = $work/probe.crt" 'failures = 5'
+	config "$(probe "http = $hub_url/healthz" "ca_file = $work/probe.crt" 'failures = 5')"
 	release 2026.12 better
 	rollout 2026.12 running open
 	rm "$runtime/agent.json"

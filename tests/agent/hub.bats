@@ -23,8 +23,8 @@ teardown() {
 	until_story '.ring == "test" and .coverage.protected == 1'
 	# All that was told is acknowledged, and kept no longer.
 	has_stored() { [[ $(stored "SELECT count(*) FROM device_events WHERE type = 'applied'") == 1 ]]; }
-	wait_until 60 has_stored
-	wait_until 60 test ! -s "$state/trust/events"
+	wait_until $patience has_stored
+	wait_until $patience test ! -s "$state/trust/events"
 	stored "SELECT * FROM devices"
 	[[ $(stored "SELECT release FROM devices") == 2026.11 ]]
 }
@@ -37,7 +37,7 @@ teardown() {
 	stop "$agent"
 	rm "$state/identity/device.crt" "$runtime/agent.json"
 	start_agent
-	wait_until 60 test -s "$state/identity/device.crt" || fail "$(<"$work/sutured.out")"
+	wait_until $patience test -s "$state/identity/device.crt" || fail "$(<"$work/sutured.out")"
 	until_story '.ring == "test" and .facts.hub_seen != null'
 	[[ $(stored "SELECT count(*) FROM devices") == 1 ]]
 }
@@ -54,7 +54,7 @@ teardown() {
 	device=$(in_hub GET devices | jq -r '.items[0].id')
 	in_hub PATCH "devices/$device" '{"hold":{"reason":"not before Monday"}}' >"$work/held"
 	is_on_hold() { grep -q 'not before Monday' "$state/trust/device.json"; }
-	wait_until 60 is_on_hold
+	wait_until $patience is_on_hold
 	release 2026.12 better
 	rollout 2026.12 completed done
 	until_story '.processes[0].reason == "on-hold" and .processes[0].detail == "not before Monday"'
@@ -90,12 +90,12 @@ teardown() {
 	has_event applied
 	rollout 2026.11 rolled-back open
 	until_answer old
-	wait_until 60 has_event reverted
+	wait_until $patience has_event reverted
 	start_hub
 	kill -HUP "$agent"
 	has_all() { [[ $(stored "SELECT group_concat(type, ' ') FROM (SELECT type FROM device_events WHERE type IN ('applied', 'reverted') ORDER BY seq)") == 'applied reverted' ]]; }
-	wait_until 60 has_all || fail "$(stored "SELECT seq, type, detail FROM device_events")"
-	wait_until 60 test ! -s "$state/trust/events"
+	wait_until $patience has_all || fail "$(stored "SELECT seq, type, detail FROM device_events")"
+	wait_until $patience test ! -s "$state/trust/events"
 }
 
 @test "a device that another hub answers tells it nothing" {
@@ -107,7 +107,7 @@ teardown() {
 	rm "$work/cookies"
 	start_hub
 	start_agent
-	wait_until 60 grep -q 'it shows no certificate with the fingerprint' "$work/sutured.out"
+	wait_until $patience grep -q 'it shows no certificate with the fingerprint' "$work/sutured.out"
 	[[ $(stored "SELECT count(*) FROM devices") == 0 ]]
 	[[ ! -e $state/identity/device.crt ]]
 }
@@ -123,7 +123,7 @@ refused_reports() {
 	start_agent
 	until_story '.facts.hub_seen != null and .ring == "test"'
 	has_report() { [[ $(stored "SELECT report_seq > 0 FROM devices") == 1 ]]; }
-	wait_until 60 has_report
+	wait_until $patience has_report
 	[[ $(refused_reports) == 0 ]]
 }
 

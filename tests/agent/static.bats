@@ -60,7 +60,7 @@ teardown() {
 	came_in_turn() {
 		events applied | jq -s -e 'length == 3 and ([.[].time] | . == sort)'
 	}
-	wait_until 60 came_in_turn || fail "$(events applied)"
+	wait_until $patience came_in_turn || fail "$(events applied)"
 }
 
 @test "a paused rollout stays where it is, and a recall takes it out of every process" {
@@ -73,7 +73,7 @@ teardown() {
 	until_answer new
 	until_story '.release == "2026.11"'
 	rollout 2026.11 paused open
-	until_story '.why == "protected" and .coverage.protected == 1'
+	until_story '(.text | test("is paused")) and .coverage.protected == 1'
 	start_victim second
 	until_answer new
 	revoke stop 2026.11
@@ -125,7 +125,7 @@ teardown() {
 	until_answer new
 	until_story '.coverage.protected == 1'
 	stop "$agent"
-	! is_alive "$agent"
+	run ! is_alive "$agent"
 	answers new
 	rm "$runtime/agent.json"
 	start_agent

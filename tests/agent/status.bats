@@ -14,7 +14,7 @@ teardown() {
 
 @test "status tells the machine's story: protected, exposed with reason and remedy, held" {
 	start_victim
-	config '[probe web]' "path = $work/victim" "http = http://127.0.0.1:$port/" 'interval = 1'
+	config "$(probe "http = http://127.0.0.1:$port/")"
 	release 2026.11 good
 	rollout 2026.11 running waiting
 	start_agent
