@@ -93,7 +93,7 @@ deb_path() { # NAME VERSION [ARCH]
 
 # deb_fetch NAME VERSION: prints the path of the package, downloaded if need be.
 deb_fetch() {
-	local path folder options=()
+	local path folder options=(-o Acquire::Retries=5)
 	path=$(deb_path "$1" "$2")
 	[[ ! -s $path ]] || { printf '%s\n' "$path"; return; }
 	mkdir -p "$debs"

@@ -34,7 +34,7 @@ import subprocess
 import sys
 import time
 
-PATIENCE = 20  # seconds for an answer
+PATIENCE = 120  # seconds for an answer
 
 
 class Failure(Exception):
@@ -194,8 +194,12 @@ class Story:
     def suture(self, command, *options, status=0):
         if self.args.every and command == "apply":
             options += ("--timeout", "0.5")
-        done = subprocess.run([self.args.suture, command, *options], capture_output=True,
-                              text=True, timeout=60, check=False)
+        while True:
+            done = subprocess.run([self.args.suture, command, *options], capture_output=True,
+                                  text=True, timeout=300, check=False)
+            # On a busy machine a thread may get no processor to stop on: "try again".
+            if done.returncode != 5 or "could not be stopped in time" not in done.stdout:
+                break
         where = re.search(r"thread \d+ (?:is running|will return into) (\S+)", done.stdout)
         if self.args.every and done.returncode == 5 and where:
             raise Busy(where[1])
@@ -210,7 +214,7 @@ class Story:
         command = [self.args.suture, "build", os.path.join(self.args.folder, "old"),
                    os.path.join(self.args.folder, "new"), "-o", self.hotpatch, "--json", *options]
         for _ in range(2):
-            done = subprocess.run(command + accepted, capture_output=True, text=True, timeout=60,
+            done = subprocess.run(command + accepted, capture_output=True, text=True, timeout=300,
                                   check=False)
             if done.returncode == 0:
                 return

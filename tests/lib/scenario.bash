@@ -121,10 +121,16 @@ scenario() {
 	same_processes "${pids[@]}"
 }
 
+# A process that served a question may be about to end.
 same_processes() { # PID...
+	wait_until 120 are_processes "$@" ||
+		fail "the server's processes were $*, and are now $(server_pids target | tr '\n' ' ')"
+}
+
+are_processes() { # PID...
 	local now
 	mapfile -t now < <(server_pids target)
-	[[ "${now[*]}" == "$*" ]] || fail "the server's processes were $*, and are now ${now[*]}"
+	[[ "${now[*]}" == "$*" ]]
 }
 
 # cycles N HOTPATCH PID...: applies and reverts N times.

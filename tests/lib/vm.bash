@@ -14,7 +14,7 @@ fetch_kernel() {
 		echo "apt knows no cloud kernel of version $1 (apt-get update?)"
 		return 1
 	}
-	(cd "$2" && apt-get download "$package" && dpkg-deb -x "$package"_*.deb .) >/dev/null 2>&1 ||
+	(cd "$2" && apt-get -o Acquire::Retries=5 download "$package" && dpkg-deb -x "$package"_*.deb .) >/dev/null 2>&1 ||
 		{
 			echo "cannot download $package"
 			return 1

@@ -23,8 +23,8 @@ busy_until_released() {
 	start_victim live-frames "$1"
 	run -5 "$suture" apply --pid "$pid" --timeout 0.5 --json "$hotpatch"
 	[[ $(row outcome <<<"$output") == busy ]]
-	# Pauses between tries grow: 1, 2, 4, … up to 128 ms.
-	[[ $(row tries <<<"$output") -gt 2 && $(row tries <<<"$output") -lt 16 ]]
+	# Pauses between tries grow: 1, 2, 4, … up to 128 ms. Where nothing is fast there are two.
+	[[ $(row tries <<<"$output") -ge 2 && $(row tries <<<"$output") -lt 16 ]]
 	[[ $(row reason <<<"$output") =~ $2 ]]
 	[[ $(row 'blocker.frames[].name' <<<"$output") == *"${3-answer}"* ]]
 	[[ $(ask a) == "7 7" ]]
@@ -38,7 +38,7 @@ busy_until_released() {
 @test "however long a tool took to get ready, it tries more than once" {
 	start_victim live-frames callee
 	# It stands still before its first change, for all of its time.
-	result=$(PAUSE=2 "$built/live-killer" 1 "$suture" apply --pid "$pid" --timeout 2 --json "$hotpatch")
+	result=$(PAUSE=6 "$built/live-killer" 1 "$suture" apply --pid "$pid" --timeout 6 --json "$hotpatch")
 	[[ $result == *"ended 5 "* ]]
 	result=${result%ended*}
 	[[ $(row outcome <<<"$result") == busy ]]

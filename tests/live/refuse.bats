@@ -141,14 +141,19 @@ refused() {
 	stop_victim
 }
 
+is_stopped() {
+	[[ $(awk '/^(State|TracerPid)/ { printf "%s ", $2 }' "/proc/$pid/status") == "T 0 " ]]
+}
+
 @test "a stopped process is patched and stays stopped" {
 	start_victim live-basic 3
 	kill -STOP "$pid"
 	run -0 "$suture" apply --pid "$pid" --json "$hotpatch"
 	[[ $(row outcome <<<"$output") == patched ]]
-	sleep 0.1
-	[[ $(awk '/^State/ { print $2 }' "/proc/$pid/status") == T ]]
-	[[ $(awk '/^TracerPid/ { print $2 }' "/proc/$pid/status") == 0 ]]
+	until_true is_stopped
+	# It does not run on a moment later either.
+	sleep 0.3
+	is_stopped
 	kill -CONT "$pid"
 	[[ $(ask a) == 43 ]]
 	stop_victim

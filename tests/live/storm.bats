@@ -170,7 +170,9 @@ survives() {
 			false
 		}
 	done
-	[[ $(awk '/^State/ { print $2 }' "/proc/$pid/status") =~ [SR] ]]
+	# And it goes on: neither stopped nor traced.
+	until_true grep -q '^State:.[SR]' "/proc/$pid/status"
+	until_true grep -q '^TracerPid:.0' "/proc/$pid/status"
 	stop_victim
 }
 

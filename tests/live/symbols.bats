@@ -83,7 +83,7 @@ samples_in() {
 	"$suture" symbols --pid "$pid" >"$map"
 	grep -E '^[0-9a-f]+ [0-9a-f]+ answer$' "$map"
 	grep -E '^[0-9a-f]+ [0-9a-f]+ \[suture:worker-' "$map"
-	perf record -q -e cpu-clock -g -o "$d/perf.data" -p "$pid" -- sleep 0.4
+	perf record -q -e cpu-clock -g -o "$d/perf.data" -p "$pid" -- sleep 3
 	# Without the file, the function that was added goes by the hotpatch's name.
 	n=$(samples_in '\[suture:worker-.*\]')
 	[[ $n -gt 10 ]]

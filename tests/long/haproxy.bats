@@ -39,9 +39,9 @@ configuration() { # PORT: it, and the two after it
 			maxconn 500
 		defaults
 			mode http
-			timeout client 2s
-			timeout server 2s
-			timeout connect 1s
+			timeout client 10s
+			timeout server 10s
+			timeout connect 10s
 			timeout http-keep-alive 60s
 			option http-buffer-request
 		frontend front
