@@ -122,6 +122,25 @@ published_is() { # JQ CONDITION
 	[ "$(jq .devices.by_status.protected <<<"$body")" = 3 ]
 }
 
+in_database() { # SQL
+	sqlite3 -cmd '.timeout 60000' "$data/hub.db" "$1"
+}
+
+@test "a rollout that the policy starts is made and started in one step, so that none is left to wait" {
+	start
+	fleet
+	# It ends between the two, as it would when the hub is killed there.
+	in_database "create trigger ends before insert on rollout_steps when new.action = 'started'
+		begin select raise(abort, 'it ends here'); end"
+	publish hotpatches hotpatches/2026.11.json "$(release 2026.11)"
+	wait_for 60 grep -q 'it ends here' "$work/log"
+	as_user GET /api/v1/rollouts/2026.11
+	[ "$status_code" = 404 ]
+	in_database 'drop trigger ends'
+	wait_for 60 ring_is test open
+	is_rollout '[.timeline[].action][:2] == ["created", "started"]'
+}
+
 @test "errors in a ring roll the release back, and it never reaches the next ring" {
 	start
 	fleet

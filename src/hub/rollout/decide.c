@@ -111,6 +111,7 @@ struct sut_err *sut_rollouts_order(struct sut_rollouts *rollouts, const char *id
 struct create_call {
 	const struct sut_stored_rollout *rollout;
 	const struct sut_rollout_note *note;
+	const struct sut_order *start; /**< Or NULL: it waits. */
 	bool has_made;
 };
 
@@ -119,27 +120,31 @@ static struct sut_err *create_in(struct sut_tx *tx, void *context)
 	struct create_call *call = context;
 	_cleanup_(sut_stored_rollout_deinit) struct sut_stored_rollout old = { 0 };
 	bool has = false;
-	struct sut_err *err = sut_store_rollout(tx, call->rollout->doc.id, &has, &old);
+	struct order_call start = { call->rollout->doc.id, call->start, false };
+	struct sut_err *err = sut_store_rollout(tx, start.id, &has, &old);
 
 	call->has_made = !has;
-	return err || has ? err : sut_rollouts_note(tx, call->rollout, call->note);
+	if (err || has)
+		return err;
+	err = sut_rollouts_note(tx, call->rollout, call->note);
+	return err || !start.order ? err : order_in(tx, &start);
 }
 
 struct sut_err *sut_rollouts_create(struct sut_rollouts *rollouts, const char *release,
-				    const char *actor, const char *reason, int64_t now,
-				    int *made_ret)
+				    const struct sut_rollout_note *note,
+				    const struct sut_order *start, int *made_ret)
 {
 	_cleanup_(sut_stored_rollout_deinit) struct sut_stored_rollout rollout = {
 		.is_waiting = true,
-		.created = now * 1000000,
+		.created = note->time,
 	};
-	const struct sut_rollout_note note = { actor, "created", reason, NULL, now * 1000000 };
-	struct create_call call = { &rollout, &note, false };
+	struct create_call call = { &rollout, note, start, false };
 	const struct sut_known *known = sut_rollouts_look(rollouts);
 	int at = sut_channel_find(known->channel, release);
 	struct sut_err *err = at < 0 ? NULL
 				     : sut_rollout_begin(&known->channel->releases[at],
-							 &known->policy, reason, now, &rollout.doc);
+							 &known->policy, note->reason,
+							 note->time / 1000000, &rollout.doc);
 
 	sut_rollouts_leave(rollouts);
 	*made_ret = -1;

@@ -97,23 +97,25 @@ static bool needs_rollout(const struct sut_known *known, size_t at)
 	return true;
 }
 
+// In one step: one that was made and not started would wait for a person.
 static struct sut_err *make_rollout(struct sut_rollouts *rollouts, const char *release,
 				    bool auto_start, int64_t now)
 {
-	int made;
-	bool has_found;
-	struct sut_err *err = sut_rollouts_create(rollouts, release, "hub",
-						  "the release is in the repository", now, &made);
-
-	if (err || made != 1 || !auto_start)
-		return err;
-	const struct sut_order order = {
+	const struct sut_rollout_note note = {
+		.actor = "hub",
+		.action = "created",
+		.reason = "the release is in the repository",
+		.time = now * SECOND,
+	};
+	const struct sut_order start = {
 		.kind = SUT_ORDER_START,
 		.actor = "hub",
 		.reason = "the policy starts rollouts by itself",
 		.now = now,
 	};
-	return sut_rollouts_order(rollouts, release, &order, &has_found);
+	int made;
+
+	return sut_rollouts_create(rollouts, release, &note, auto_start ? &start : NULL, &made);
 }
 
 static struct sut_err *make_rollouts(struct sut_rollouts *rollouts, int64_t now)

@@ -28,6 +28,7 @@
 
 struct sut_known;
 struct sut_order;
+struct sut_rollout_note;
 struct sut_stored_rollout;
 struct sut_tx;
 struct sut_rollouts;
@@ -64,11 +65,12 @@ void sut_rollouts_leave(struct sut_rollouts *rollouts);
 sut_check struct sut_err *sut_rollouts_order(struct sut_rollouts *rollouts, const char *id,
 					     const struct sut_order *order, bool *found_ret);
 
-/** Make the rollout of @p release, waiting. @p made_ret: 1 made, 0 there is one already,
- *  -1 there is no such release. */
+/** Make the rollout of @p release, waiting, and with @p start obey that in the same transaction.
+ *  @p note: by whom and why. @p made_ret: 1 made, 0 there is one already, -1 there is no such
+ *  release. */
 sut_check struct sut_err *sut_rollouts_create(struct sut_rollouts *rollouts, const char *release,
-					      const char *actor, const char *reason, int64_t now,
-					      int *made_ret);
+					      const struct sut_rollout_note *note,
+					      const struct sut_order *start, int *made_ret);
 
 /** Replace the policy; @p policy was checked. */
 sut_check struct sut_err *sut_rollouts_set_policy(struct sut_rollouts *rollouts,

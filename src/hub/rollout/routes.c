@@ -131,8 +131,13 @@ static struct sut_err *create_rollout(struct sut_hub *hub, const struct sut_requ
 		err = sut_body_line(request->body, "reason", MOST_REASON, &reason);
 	if (err)
 		return sut_reply_invalid(reply, err);
-	err = sut_rollouts_create(hub->rollouts, release, request->principal.name, reason,
-				  request->now / 1000000, &made);
+	const struct sut_rollout_note note = {
+		.actor = request->principal.name,
+		.action = "created",
+		.reason = reason,
+		.time = request->now / 1000000 * 1000000, // whole seconds, as in documents
+	};
+	err = sut_rollouts_create(hub->rollouts, release, &note, NULL, &made);
 	if (err)
 		return err;
 	if (made < 0)
