@@ -41,7 +41,7 @@ site_begin() {
 	start site setpriv --pdeathsig KILL unshare --pid --fork --kill-child=KILL --mount --mount-proc --net --ipc \
 		"$top/tests/lib/machine_init" site "$work/site" "$site_net"
 	local holder=$pid
-	wait_until 60 test -e "$work/site/ready" || fail "the site does not begin: $(<"$work/site.out")" || return
+	wait_until 300 test -e "$work/site/ready" || fail "the site does not begin: $(<"$work/site.out")" || return
 	site_pid=$(child_of "$holder")
 }
 
@@ -67,7 +67,7 @@ machine_begin() {
 		unshare --pid --fork --kill-child=KILL --mount --net --uts --ipc \
 		"$top/tests/lib/machine_init" machine "$base" "$site_net" "$name" "$@"
 	holder=$pid
-	wait_until 60 test -e "$base.ready" || fail "machine $name does not begin: $(<"$work/machine-$name.out")" || return
+	wait_until 300 test -s "$base.ready" || fail "machine $name does not begin: $(<"$work/machine-$name.out")" || return
 	# nsenter, its child that is unshare, and that one's child.
 	holder=$(child_of "$holder") && machine_pid[$name]=$(child_of "$holder") || return
 	site_do ip link add "$name" type veth peer name eth0 netns "${machine_pid[$name]}"
@@ -94,7 +94,7 @@ machine_start() {
 
 # The pid, in the host's numbers, of what machine_start or site_start began.
 inner_pid() { # NAME-SERVICE
-	wait_until 60 has_child "$(<"$work/$1.pid")" && child_of "$(<"$work/$1.pid")"
+	wait_until 300 has_child "$(<"$work/$1.pid")" && child_of "$(<"$work/$1.pid")"
 }
 
 # Puts files into a machine, owned by root.
