@@ -35,16 +35,20 @@ teardown() {
 
 # A hub that was just killed is asked again; what it refuses is refused.
 hub() { # WORD...: `suture hub`
-	local answer status=1 deadline=$((SECONDS + 120))
+	local answer status=1 deadline=$((SECONDS + 300))
 	# 2: it understood, and refuses.
 	while ((status != 0 && status != 2 && SECONDS < deadline)); do
 		status=0
-		answer=$(XDG_CONFIG_HOME=$work/config in_site "$suture" hub "$@" 2>&1) || status=$?
+		answer=$(hub_once "$@" 2>&1) || status=$?
 		((status == 0)) || sleep 0.1
 	done
 	((status == 0)) || fail "suture hub $*: exit status $status: $answer" || return
 	[[ $answer || " $* " != *" --json "* ]] || fail "suture hub $*: it says nothing" || return
 	printf '%s\n' "$answer"
+}
+
+hub_once() { # WORD...
+	XDG_CONFIG_HOME=$work/config in_site "$suture" hub "$@"
 }
 
 # `suture repo`: killed up to three times, then let through.
@@ -61,16 +65,25 @@ fact() { # WORD...
 	printf '%s\n' "$*" >>"$work/facts"
 }
 
-# decide VERB RELEASE [OPTION]...: a person's word, until it is acknowledged.
+# decide VERB RELEASE [OPTION]...: a person's word, until it is acknowledged. A hub that was killed
+# when it had obeyed, and not said so yet, refuses to do it again: then the rollout tells of the word.
 decide() {
-	local reason="word $((n_words += 1))"
-	hub "$@" --reason "$reason" >"$work/decided" || return
+	local reason="word $((n_words += 1))" deadline=$((SECONDS + 300))
+	until hub_once "$@" --reason "$reason" >"$work/decided" 2>&1 || was_decided "$2" "$reason"; do
+		((SECONDS < deadline)) || fail "suture hub $*: $(<"$work/decided")" || return
+		sleep 0.1
+	done
 	fact "decided $2 $reason"
 	fact "word $2 $reason"
 }
 
+was_decided() { # RELEASE REASON
+	hub rollout "$1" --json | jq -e --arg reason "$2" 'any(.timeline[]; .reason == $reason)' >/dev/null
+}
+
+# Who it is, by the hub: an agent that is killed at its enrolment may never say so.
 device_id() { # MACHINE
-	sed -n 's/.*enrolled as \([0-9a-f-]*\).*/\1/p' "$work/$1-agent.out" | tail -n 1
+	device_of "$1" | jq -r .id
 }
 
 until_carry() { # HOTPATCH MACHINE...
@@ -83,6 +96,10 @@ until_bare() { # MACHINE...
 
 until_rollout() { # RELEASE STATE
 	wait_until 300 rollout_is "$1" "$2" || fail "$1 is never $2: $(hub rollout "$1")"
+}
+
+ring_is_open() { # RELEASE RING
+	hub rollout "$1" --json | jq -e --arg ring "$2" 'any(.rings[]; .name == $ring and .state != "waiting")' >/dev/null
 }
 
 # What the server says when somebody asks for more than he sent.
@@ -161,9 +178,14 @@ machine_is_sound() { # MACHINE HOTPATCH-FILE
 	for each in "${pids[@]}"; do
 		machine_do "$1" suture verify --pid "$each" "/run/check/${2##*/}" >"$work/said" || fail "$1: $(<"$work/said")" || return
 	done
-	# No file of a state was left torn.
-	machine_do "$1" sh -c 'for file in /var/lib/suture/trust/*.json /var/lib/suture/outbox/*.json /run/suture/agent.json; do
-		[ "$(jq "type" "$file")" ] || { echo "$file"; exit 1; }; done' >"$work/said" || fail "$1: torn: $(<"$work/said")"
+	# No file of a state was left torn. The agent lives: one may be gone before it is opened.
+	machine_do "$1" sh -c 'n=0
+		for file in /var/lib/suture/trust/*.json /var/lib/suture/outbox/*.json /run/suture/agent.json; do
+			cat "$file" >/run/check/state || continue
+			[ "$(jq "type" /run/check/state)" ] || { echo "$file"; exit 1; }
+			n=$((n + 1))
+		done
+		[ "$n" -ge 4 ]' >"$work/said" 2>&1 || fail "$1: torn: $(<"$work/said")"
 }
 
 # Every number once, none left out: what the agent let go of was acknowledged.
@@ -249,6 +271,8 @@ story_of_hold() {
 	second=$(hub release 2026.12 --json | jq -r '.document.hotpatches[0].name')
 	decide approve 2026.12 --ring broad
 	until_carry "$second" web-test web-fast
+	# Its ring is open, and it has not what others have.
+	wait_until 300 ring_is_open 2026.12 broad || fail "broad never opens: $(hub rollout 2026.12)"
 	until_carry "$first" web-broad
 	hub unhold "$held" >"$work/decided"
 	until_carry "$second" "${machines[@]}"
@@ -323,8 +347,8 @@ kill_all() {
 	ended "$clerk" && ended "$reader"
 	[[ ! -s $work/clerk.out && ! -e $work/unread ]] || fail "$(cat "$work"/{clerk.out,unread})"
 	all_facts_are_there
-	fleet_is_sound "$second" 2026.12.1 "refused: you "
 	repository_is_sound 2026.11 2026.12.1
+	fleet_is_sound "$second" 2026.12.1 "refused: you "
 	read -r ok failed _ < <(visits_all "${machines[@]}")
 	((ok > 1000 && failed == 0)) || fail "$failed of $ok questions: $(cat "$work"/*-visitors.out)"
 	note "$(wc -l <"$work/facts") facts are there, $(<"$work/reads") reads were whole, $ok questions answered, $failed not"
