@@ -23,6 +23,33 @@ victim_of_chance() {
 	fi
 }
 
+# The hub has heard of so many hotpatches that came into the victim.
+has_told_applied() { # N
+	(($(stored "SELECT count(*) FROM device_events WHERE type = 'applied'") >= $1))
+}
+
+# As the loop does it: one that was just killed looks alive for a moment, and one that was started
+# while the processes of the one before ended may have ended as well.
+under_care() { # COMMAND...
+	is_alive "$agent" || start_agent
+	"$@"
+}
+
+# Nothing of the agent's, so that nobody writes any more.
+kill_all_of_it() {
+	local list
+	mapfile -t list < <(echo "$agent"; descendants "$agent")
+	kill -KILL "${list[@]}" 2>/dev/null || true
+	wait_until 120 are_dead "${list[@]}"
+}
+
+are_dead() { # PID...
+	local each
+	for each; do
+		! is_alive "$each" || return 1
+	done
+}
+
 @test "killed 150 times while releases come and go, it loses nothing and leaves nothing half-way" {
 	start_victim
 	start_hub
@@ -33,6 +60,7 @@ victim_of_chance() {
 	rollout 2026.12 running waiting
 	start_agent
 	until_answer new
+	wait_until 120 has_told_applied 1
 	for i in {1..150}; do
 		if ((i % 10 == 0)); then
 			rollout 2026.12 running "$( ((i / 10 % 2)) && echo open || echo waiting)"
@@ -41,17 +69,18 @@ victim_of_chance() {
 		kill -KILL "$(victim_of_chance)" 2>/dev/null || true
 		is_alive "$agent" || start_agent
 		# Always one of the three whole programs.
-		[[ $(answer) =~ ^(old|new|newer)$ ]]
+		[[ $(curl -s -m 60 "http://127.0.0.1:$port/") =~ ^(old|new|newer)$ ]]
 	done
 	rollout 2026.12 running open
-	until_answer newer
-	until_story '.release == "2026.12" and .coverage.protected == 1'
+	wait_until 120 under_care answers newer || fail "the victim says '$(answer)', not 'newer'"
+	wait_until 120 under_care story_says '.release == "2026.12" and .coverage.protected == 1' || fail "$(story .)"
 	run -0 "$suture" verify --pid "$victim" "$built/agent-better.hotpatch"
 	# Everything that is written down arrives, each number once.
-	wait_until 120 test ! -s "$state/trust/events"
+	wait_until 120 under_care test ! -s "$state/trust/events"
 	[[ $(stored "SELECT count(*) = count(DISTINCT seq) AND count(*) = max(seq) FROM device_events") == 1 ]]
-	[[ $(stored "SELECT count(*) FROM device_events WHERE type = 'applied'") -ge 2 ]]
-	# No file of a state was left torn.
+	wait_until 120 under_care has_told_applied 2
+	# No file of a state was left torn. Nobody replaces one now.
+	kill_all_of_it
 	for file in "$state"/trust/*.json "$state"/outbox/*.json "$runtime/agent.json"; do
 		jq -e . "$file" >/dev/null
 	done
