@@ -149,12 +149,12 @@ fleet_packages() {
 server_begin() {
 	local -n _command=${kind}_command _paths=${kind}_paths
 	machine_start "$1" server "${_command[@]}"
-	wait_until 60 machine_do "$1" curl -s -f -o /dev/null "http://127.0.0.1${_paths[0]}" ||
+	wait_until 300 machine_do "$1" curl -s -f -o /dev/null "http://127.0.0.1${_paths[0]}" ||
 		fail "$1: the server does not start: $(<"$work/$1-server.out")" || return
 	[[ -x $work/visitor ]] ||
 		cc -O2 -D_GNU_SOURCE -pthread -o "$work/visitor" "$top/tests/lib/visitor.c"
 	site_start "$1-visitors" "$work/visitor" "$site_net.$2" 80 "${FLEET_RATE:-100}" "$work/$1.visits" "${_paths[@]}"
-	wait_until 60 test -s "$work/$1.visits"
+	wait_until 300 test -s "$work/$1.visits"
 }
 
 # visits MACHINE: "OK FAILED LONGEST-US" so far.
@@ -189,7 +189,7 @@ hub_start() {
 	[[ ! ${site_pid:-} ]] || in=site_start
 	mkdir -p "$work/hub"
 	"$in" hub ${hub_keeper:+"$top/tests/lib/keeper" "$hub_keeper"} "${SUTURE_HUB:-$top/build/suture-hub}" --data "$work/hub" --listen "$1" --name "$2" --web "$top/web" "${@:3}"
-	wait_until 60 hub_answers || fail "the hub does not start: $(<"$work/hub.out")"
+	wait_until 300 hub_answers || fail "the hub does not start: $(<"$work/hub.out")"
 }
 
 hub_answers() {
@@ -293,7 +293,7 @@ agent_begin() {
 		path = $server_file
 		${_probe[0]}
 		interval = 1
-		timeout = 5
+		timeout = 60
 		failures = 2
 		watch = 60
 	END

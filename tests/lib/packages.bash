@@ -91,6 +91,18 @@ deb_path() { # NAME VERSION [ARCH]
 	printf '%s/%s_%s_%s.deb\n' "$debs" "$1" "${2//:/%3a}" "${3:-$(dpkg --print-architecture)}"
 }
 
+# deb_download FOLDER WORD...: apt-get there, three times where the network wants it; what the
+# archive does not have it does not have the next time either. What it says is in FOLDER/log.
+deb_download() {
+	local i
+	for i in 1 2 3; do
+		(cd "$1" && apt-get "${@:2}") >"$1/log" 2>&1 && return
+		! grep -qE '404 |[Uu]nable to locate|was not found' "$1/log" || return
+		sleep $((i * 5))
+	done
+	return 1
+}
+
 # deb_fetch NAME VERSION: prints the path of the package, downloaded if need be.
 deb_fetch() {
 	local path folder options=(-o Acquire::Retries=5)
@@ -100,7 +112,7 @@ deb_fetch() {
 	folder=$(mktemp -d "$debs/.download.XXXXXX")
 	# apt drops its rights for the download and could not write there.
 	[[ $(id -u) != 0 ]] || options+=(-o APT::Sandbox::User=root)
-	if ! (cd "$folder" && apt-get "${options[@]}" -qq download "$1=$2") >"$folder/log" 2>&1; then
+	if ! deb_download "$folder" "${options[@]}" -qq download "$1=$2"; then
 		fail "cannot download $1=$2: $(tail -n 2 "$folder/log" | tr '\n' ' ')"
 		rm -rf "$folder"
 		return 1

@@ -88,7 +88,7 @@ hub_has_device() {
 	site_begin
 	fresh_machine one 11
 	follow_text one release-engineers.md
-	wait_until 60 carries one "$(machine_do one pgrep -c -x "${server_file##*/}")" ||
+	wait_until 300 carries one "$(machine_do one pgrep -c -x "${server_file##*/}")" ||
 		fail "$(machine_do one suture status; machine_do one suture repo status /srv/suture; cat "$work/text.out")"
 	(($(visits_failed one) == 0))
 }
@@ -102,26 +102,26 @@ hub_has_device() {
 	done
 	engineer_begin
 	machine_start hub hub bash -c "$(commands_of operators.md hub)"
-	wait_until 60 grep -q '^Listening' "$work/hub-hub.out" || fail "$(<"$work/hub-hub.out")"
+	wait_until 300 grep -q '^Listening' "$work/hub-hub.out" || fail "$(<"$work/hub-hub.out")"
 	sed -n 's/^Password: //p' "$work/hub-hub.out" >"$work/password"
 	run -0 person "$work/password" "$(commands_of operators.md person)"
 	grep -oE 'suture1\.[^ ]+' <<<"$output" >"$work/token"
 	machine_do hub cat /srv/suture/metadata/1.root.json >"$work/1.root.json"
 	machine_put one /root "$work/token" "$work/1.root.json"
 	follow_text one operators.md device
-	wait_until 120 hub_has_device || fail "$(machine_do one suture status)"
+	wait_until 300 hub_has_device || fail "$(machine_do one suture status)"
 	n=$(machine_do one pgrep -c -x "${server_file##*/}")
 	mapfile -t said < <(hub_commands_of "$device")
 	((${#said[@]} > 15))
 	for command in "${said[@]}"; do
 		[[ $command != *2026.12* ]] || engineer_release 2026.12 CVE-2026-0002
 		# What the hub has not seen yet, it does not know.
-		wait_until 120 person /dev/null "$command" >"$work/said.out" 2>&1 ||
+		wait_until 300 person /dev/null "$command" >"$work/said.out" 2>&1 ||
 			fail "$command: $(<"$work/said.out")"
 		case $command in
-		*assign*) wait_until 120 carries one "$n" || fail "$(machine_do one suture status)" ;;
-		*roll-back*) wait_until 120 is_bare one || fail "$(machine_do one suture status)" ;;
-		*expedite*) wait_until 120 carries one "$n" || fail "$(machine_do one suture status)" ;;
+		*assign*) wait_until 300 carries one "$n" || fail "$(machine_do one suture status)" ;;
+		*roll-back*) wait_until 300 is_bare one || fail "$(machine_do one suture status)" ;;
+		*expedite*) wait_until 300 carries one "$n" || fail "$(machine_do one suture status)" ;;
 		esac
 	done
 	[[ $(person /dev/null "suture hub devices --json" | jq ".items | length") == 0 ]]
