@@ -26,6 +26,7 @@ export async function startHub({ program, args }) {
   const hub = { child, said: "", ended: null };
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (hub.said += text));
   child.on("exit", (code, signal) => (hub.ended = `${code ?? signal}`));
+  process.once("exit", () => child.kill("SIGKILL")); // none stays behind a run that broke
   return hub;
 }
 
