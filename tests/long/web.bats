@@ -12,7 +12,7 @@ setup_file() {
 	export SUTURE_HUB=${SUTURE_HUB:-${SUTURE%/*}/suture-hub}
 	export work=$BATS_FILE_TMPDIR
 	"$e2e/install"
-	timeout --kill-after=30 2400 node "$e2e/browser/run.js" "$work" >"$work/log" 2>&1 ||
+	timeout --kill-after=30 3600 node "$e2e/browser/run.js" "$work" >"$work/log" 2>&1 ||
 		echo "the run ended with status $?" >>"$work/log"
 }
 

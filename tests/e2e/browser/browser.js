@@ -6,16 +6,16 @@ import { chromium } from "playwright-core";
 
 import { parseRoute } from "../../../web/lib/route.js";
 import { pageOf } from "../../../web/model/pages.js";
+import { limit } from "./hub.js";
 
 const programs = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-export const limit = 60000; // a loaded machine may need long
 
 export async function openBrowser() {
   const executablePath = programs.find((path) => path && existsSync(path));
   if (!executablePath) throw new Error("no Chromium here: tools/setup long installs it");
   // Tests run as root too, and in containers with a small /dev/shm.
   const args = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"];
-  return chromium.launch({ executablePath, args, timeout: 3 * limit });
+  return chromium.launch({ executablePath, args, timeout: limit });
 }
 
 /**

@@ -9,8 +9,12 @@ import { promisify } from "node:util";
 
 export const run = promisify(execFile);
 
-/** Wait until @p look gives something true. A loaded machine may need long. */
-export async function until(what, look, limit = 60000) {
+/** How long anything may take, in milliseconds. A sign-in takes over a minute on a machine
+ *  whose cores each have forty things to do. */
+export const limit = 180000;
+
+/** Wait until @p look gives something true. */
+export async function until(what, look) {
   const end = Date.now() + limit;
   for (;;) {
     const found = await look();
@@ -62,14 +66,14 @@ function askOnce(base, method, path, { ca, cert, key, headers = {}, body }) {
   const text = body === undefined ? undefined : JSON.stringify(body);
   const all = { ...headers, ...(text ? { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(text) } : {}) };
   return new Promise((resolve, reject) => {
-    const sent = request(url, { method, ca, cert, key, headers: all, agent: false, timeout: 60000 }, (reply) => {
+    const sent = request(url, { method, ca, cert, key, headers: all, agent: false, timeout: limit }, (reply) => {
       let got = "";
       reply.setEncoding("utf8");
       reply.on("data", (part) => (got += part));
       reply.on("end", () => resolve({ status: reply.statusCode, headers: reply.headers, body: parse(got) }));
       reply.on("error", reject);
     });
-    sent.on("timeout", () => sent.destroy(new Error(`${method} ${path}: no answer in 60 s`)));
+    sent.on("timeout", () => sent.destroy(new Error(`${method} ${path}: no answer in ${limit / 1000} s`)));
     let wasSecure = false;
     sent.on("socket", (socket) => socket.on("secureConnect", () => (wasSecure = true)));
     sent.on("error", (error) => reject(Object.assign(error, { wasSecure })));
