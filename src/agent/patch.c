@@ -211,6 +211,7 @@ static void start_act(struct sut_patcher *patcher)
 			       .is_refresh = patcher->wants_refresh };
 
 	patcher->wants_act = patcher->wants_refresh = false;
+	patcher->is_untold = true;
 	patcher->last_act = sut_clock();
 	start_worker(patcher, SUT_WORK_ACT, sut_act_work, &act);
 	patcher->rows_given = patcher->rows;
@@ -235,7 +236,7 @@ static void start_tell(struct sut_patcher *patcher, bool is_report)
 		patcher->next_report = sut_clock() + patcher->config->report;
 		patcher->wants_report = false;
 	}
-	patcher->wants_tell = false;
+	patcher->wants_tell = patcher->is_untold = false;
 	start_worker(patcher, SUT_WORK_TELL, sut_tell_work, &tell);
 	json_decref(facts);
 }
@@ -283,13 +284,16 @@ static void start_work(struct sut_patcher *patcher)
 		sut_log_err("watch", sut_watcher_start(patcher->config, &patcher->watcher));
 	if (patcher->work != SUT_WORK_NONE)
 		return;
-	if (now >= act_due(patcher)) {
+	bool is_tell_due = patcher->wants_tell || is_report_due;
+	// What a look has found is told before the next one, however soon that is due: where looks
+	// take longer than news need to come, one is always due.
+	if (now >= act_due(patcher) && !(is_tell_due && patcher->is_untold)) {
 		bool is_rush = now - patcher->last_act < 2 * patcher->act_pause;
 		patcher->act_pause = is_rush ? 2 * patcher->act_pause : LOOK_REST;
 		if (patcher->act_pause > LOOK_REST_MOST)
 			patcher->act_pause = LOOK_REST_MOST;
 		start_act(patcher);
-	} else if (patcher->wants_tell || is_report_due) {
+	} else if (is_tell_due) {
 		start_tell(patcher, is_report_due);
 	}
 }

@@ -59,6 +59,7 @@ struct sut_patcher {
 	json_t *rows, *rows_given; /**< Object by pid: what the watcher told; the second is what
 					the worker that runs was given. */
 	bool wants_act, wants_refresh, wants_tell, wants_report;
+	bool is_untold; /**< Nothing was told since the last look. */
 	bool needs; /**< outbox/need.json lists something that has not come yet. */
 	bool is_ending;
 	int64_t next_act, next_report; /**< sut_clock() time. */

@@ -42,6 +42,20 @@ teardown() {
 	until_story '.coverage.protected == 6'
 }
 
+@test "a machine whose looks take longer than news need to come tells its story all the same" {
+	start_victim
+	config
+	release 2026.11 good
+	rollout 2026.11 running open
+	start_agent
+	wait_until $patience test -e "$state/trust/.lock"
+	# One look at a time: each waits for whoever holds this.
+	start holder bash -c 'while :; do flock "$1" sleep 3; sleep 0.03; done' _ "$state/trust/.lock"
+	until_answer new
+	rm -f "$runtime/agent.json"
+	wait_until 60 story_says '.coverage.protected == 1'
+}
+
 @test "a later release replaces the hotpatch, and a roll-back brings the one before" {
 	start_victim
 	config
