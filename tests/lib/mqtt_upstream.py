@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """mqtt_upstream.py PORT: the upstream broker of a bridge, which answers the
-bridge's SUBSCRIBE with a SUBACK that holds no reason code. Prints whether the
-bridge puts up with it ("stays") or ends the connection ("leaves")."""
+bridge's SUBSCRIBE with a SUBACK that holds no reason code, and sends it a message
+then. Prints whether the bridge puts up with it and acknowledges the message
+("stays") or ends the connection ("leaves")."""
 
 import socket
 import sys
 
-CONNECT, CONNACK, SUBSCRIBE, PINGREQ = 1, 2, 8, 12
+CONNECT, PUBACK, SUBSCRIBE = 1, 4, 8
+
+# To topic bridged/x, with quality 1, as number 1.
+MESSAGE = b"\x32\x10" + b"\x00\x09bridged/x" + b"\x00\x01" + b"all"
 
 
 def read_exactly(connection, size):
@@ -33,18 +37,18 @@ def read_packet(connection):
 
 def main(port):
     listener = socket.create_server(("127.0.0.1", port))
-    listener.settimeout(15)
+    listener.settimeout(120)
     connection, _ = listener.accept()
-    connection.settimeout(1)
+    connection.settimeout(120)
     try:
         while True:
             kind, body = read_packet(connection)
             if kind == CONNECT:
                 connection.sendall(b"\x20\x02\x00\x00")
             elif kind == SUBSCRIBE:
-                connection.sendall(b"\x90\x02" + body[:2])
-    except socket.timeout:
-        return "stays"
+                connection.sendall(b"\x90\x02" + body[:2] + MESSAGE)
+            elif kind == PUBACK:
+                return "stays"
     except (EOFError, ConnectionError):
         return "leaves"
 
