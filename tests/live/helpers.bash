@@ -53,3 +53,16 @@ kill_victim() {
 json() {
 	jq -r "$1"
 }
+
+# apply_at_once HOTPATCH...: to $pid, in a single stop. A machine that stands still for longer than
+# a stop may take costs a try: then all of it is undone and done again.
+apply_at_once() {
+	for _ in {1..20}; do
+		run -0 "$suture" apply --pid "$pid" --json "$@"
+		[[ $(json ".processes[] | select(.pid == $pid) | .outcome" <<<"$output") == patched ]] || return
+		[[ $(json ".processes[] | select(.pid == $pid) | .tries" <<<"$output") != 1 ]] || return 0
+		"$suture" revert --pid "$pid" "$@" >/dev/null || return
+	done
+	echo "never in a single stop: $output"
+	return 1
+}

@@ -82,9 +82,7 @@ make_pair() {
 	make_pair
 	start_victim program
 	[[ $(ask a) == 107 ]]
-	run -0 "$suture" apply --pid "$pid" --json "$program_patch" "$library_patch"
-	[[ $(row outcome <<<"$output") == patched ]]
-	[[ $(row tries <<<"$output") == 1 ]]
+	apply_at_once "$program_patch" "$library_patch"
 	[[ $(ask a) == 21006 ]]
 	run -0 "$suture" verify --pid "$pid" "$program_patch" "$library_patch"
 	run -0 "$suture" revert --pid "$pid" "$library_patch"
