@@ -190,6 +190,11 @@ static bool read_stop(struct sut_follow *follow)
 
 	if (ptrace(PTRACE_GETREGS, follow->tid, NULL, &regs) < 0)
 		return false;
+	if (sut_restart_is_owed(&follow->left, &regs)) {
+		regs = follow->left;
+		ptrace(PTRACE_SETREGS, follow->tid, NULL, &regs);
+	}
+	follow->left = regs;
 	follow->call = regs.orig_rax;
 	follow->result = regs.rax;
 	follow->is_stopped = true;
@@ -214,9 +219,11 @@ static void take_signal(struct sut_follow *follow, int sig)
 	struct user_regs_struct regs;
 
 	follow->pending_signal = sig;
-	if (!follow->is_rewound || ptrace(PTRACE_GETREGS, follow->tid, NULL, &regs) < 0)
+	if (ptrace(PTRACE_GETREGS, follow->tid, NULL, &regs) < 0)
 		return;
-	if (sut_restart_is_pending(&follow->rewound, &regs)) {
+	if (sut_restart_is_owed(&follow->left, &regs)) {
+		ptrace(PTRACE_SETREGS, follow->tid, NULL, &follow->left);
+	} else if (follow->is_rewound && sut_restart_is_pending(&follow->rewound, &regs)) {
 		sut_restart_give_up(&regs);
 		ptrace(PTRACE_SETREGS, follow->tid, NULL, &regs);
 	}

@@ -40,6 +40,7 @@ struct sut_follow {
 	int pending_signal;              /**< Private: passed on when it goes on. */
 	bool is_rewound;                 /**< Private: as in struct sut_thread. */
 	struct user_regs_struct rewound; /**< Private. */
+	struct user_regs_struct left;    /**< Private: at the last stop, before rewinding. */
 };
 
 /** What following came to. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/syscall.h>
 
 // The calls whose -EINTR means that nothing has happened (Linux 6.1 and 6.18,
@@ -22,6 +23,8 @@ static const long may_be_made_again[] = {
 	SYS_rt_sigsuspend, SYS_wait4,	      SYS_waitid,
 };
 
+static const long restart_block = -516; // -ERESTART_RESTARTBLOCK
+
 static bool may_be_made(const struct user_regs_struct *regs)
 {
 	for (size_t i = 0; i < sizeof(may_be_made_again) / sizeof(may_be_made_again[0]); i++)
@@ -37,10 +40,25 @@ bool sut_restart_is_needed(const struct user_regs_struct *regs)
 
 bool sut_restart_is_by_call(const struct user_regs_struct *regs)
 {
-	static const long restart_block = -516; // -ERESTART_RESTARTBLOCK
-
 	// One that was restarted so before is allowed to be.
 	return (long)regs->rax == restart_block && may_be_made(regs);
+}
+
+bool sut_restart_is_by_kernel(const struct user_regs_struct *regs)
+{
+	// -ERESTARTSYS … -ERESTART_RESTARTBLOCK (include/linux/errno.h).
+	return (long)regs->orig_rax >= 0 && (long)regs->rax <= -512 && (long)regs->rax >= -516;
+}
+
+bool sut_restart_is_owed(const struct user_regs_struct *then, const struct user_regs_struct *now)
+{
+	if (!sut_restart_is_by_kernel(then) || now->rip != then->rip - 2)
+		return false;
+	struct user_regs_struct expected = *then;
+	expected.rip = now->rip;
+	expected.rax = (long)then->rax == restart_block ? SYS_restart_syscall : then->orig_rax;
+	expected.orig_rax = now->orig_rax;
+	return memcmp(&expected, now, sizeof(expected)) == 0;
 }
 
 void sut_restart_rewind(struct user_regs_struct *regs)

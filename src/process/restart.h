@@ -41,3 +41,19 @@ bool sut_restart_is_pending(const struct user_regs_struct *rewound,
 
 /** Undo sut_restart_rewind(): the call has returned -EINTR. */
 void sut_restart_give_up(struct user_regs_struct *regs);
+
+/** Will the kernel itself make the call again that @p regs' thread, stopped by us, was in? */
+bool sut_restart_is_by_kernel(const struct user_regs_struct *regs);
+
+/**
+ * Does @p now stand where the kernel itself puts a thread that was stopped at @p then: on its
+ * `syscall` instruction, with the call not made again yet?
+ *
+ * On its way there it takes signals as one that is in no call (x86's arch_do_signal_or_restart()
+ * and handle_signal() in arch/x86/kernel/signal.c, Linux 6.1 and 6.18): their handlers
+ * run, and the call begins anew behind them, where it should end with EINTR. With the registers
+ * of @p then again, the kernel does what it does for a call that a signal ends. For a thread that
+ * has come round to the same instruction with the same arguments that is right, too: a signal
+ * may come just after a call's beginning.
+ */
+bool sut_restart_is_owed(const struct user_regs_struct *then, const struct user_regs_struct *now);

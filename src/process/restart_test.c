@@ -66,6 +66,39 @@ TEST(restart, puts_the_thread_onto_its_instruction_and_back)
 	EXPECT(memcmp(&regs, &before, sizeof(regs)) == 0);
 }
 
+TEST(restart, knows_a_thread_that_the_kernel_has_put_back_onto_its_call)
+{
+	struct user_regs_struct then = thrown_out_of(SYS_wait4, -512), now = then;
+
+	// It is still where it was stopped, or was stopped in the call once more.
+	EXPECT(!sut_restart_is_owed(&then, &now));
+	now.rip -= 2;
+	now.rax = SYS_wait4;
+	EXPECT(sut_restart_is_owed(&then, &now));
+	now.orig_rax = -1; // seen at an interrupt
+	EXPECT(sut_restart_is_owed(&then, &now));
+	// It has come there with other arguments.
+	now.rdi = 1;
+	EXPECT(!sut_restart_is_owed(&then, &now));
+
+	then = thrown_out_of(SYS_nanosleep, -516), now = then;
+	now.rip -= 2;
+	now.rax = SYS_nanosleep;
+	EXPECT(!sut_restart_is_owed(&then, &now));
+	now.rax = SYS_restart_syscall;
+	EXPECT(sut_restart_is_owed(&then, &now));
+
+	// That one was ours to put back, and this one was in no call.
+	then = thrown_out_of(SYS_epoll_wait, -EINTR), now = then;
+	now.rip -= 2;
+	now.rax = SYS_epoll_wait;
+	EXPECT(!sut_restart_is_owed(&then, &now));
+	then = thrown_out_of(-1, -512), now = then;
+	now.rip -= 2;
+	now.rax = -1;
+	EXPECT(!sut_restart_is_owed(&then, &now));
+}
+
 TEST(restart, knows_a_thread_that_has_not_moved_since)
 {
 	struct user_regs_struct rewound = thrown_out_of(SYS_epoll_wait, -EINTR), now;

@@ -84,6 +84,16 @@ static void rewind_if_needed(struct sut_thread *thread)
 	thread->is_rewound = true;
 }
 
+// A thread that was on its way back into its call, by the kernel's own doing, stands again where
+// it had left it, so that a signal ends the call.
+static void leave_call_again(struct sut_thread *thread, const struct user_regs_struct *before)
+{
+	if (!sut_restart_is_owed(before, &thread->regs))
+		return;
+	thread->regs = *before;
+	set_regs(thread);
+}
+
 static void note_stop(struct sut_thread *thread, int sig)
 {
 	thread->is_interrupted = false;
@@ -103,6 +113,7 @@ static bool read_stop(struct sut_tracer *tracer, struct sut_thread *thread)
 		thread->state = SUT_THREAD_RUNNING;
 		return false;
 	}
+	leave_call_again(thread, &rewound);
 	// It may not have run since the last stop.
 	thread->is_rewound = thread->is_rewound && sut_restart_is_pending(&rewound, &thread->regs);
 	rewind_if_needed(thread);
@@ -136,6 +147,7 @@ static void let_go(struct sut_thread *thread, int sig)
 
 	ptrace(request, thread->tid, NULL, (long)sig);
 	thread->state = SUT_THREAD_RUNNING;
+	thread->has_settled = false;
 }
 
 uint64_t sut_tracer_go(struct sut_tracer *tracer)
@@ -186,6 +198,7 @@ static void pass_signal(const struct sut_tracer *tracer, struct sut_thread *thre
 	struct user_regs_struct rewound = thread->regs;
 
 	if (get_regs(thread)) {
+		leave_call_again(thread, &rewound);
 		bool is_pending =
 			thread->is_rewound && sut_restart_is_pending(&rewound, &thread->regs);
 		bool is_ignored = (is_pending || sut_restart_is_needed(&thread->regs)) &&
@@ -460,7 +473,19 @@ static bool has_settled(const struct sut_tracer *tracer, const struct sut_thread
 /** What a tracer waits for before it may end. */
 enum waits_for { WAITS_FOR_NOTHING, WAITS_FOR_TIMEOUT, WAITS_FOR_THREAD };
 
-static enum waits_for waits_for(struct sut_tracer *tracer, uint64_t until)
+// Is it on its way into a call that the kernel makes again? Without us a signal would begin the
+// call anew that it should end.
+static bool owes_call(const struct sut_tracer *tracer, struct sut_thread *thread)
+{
+	if (thread->has_settled || !sut_restart_is_by_kernel(&thread->regs))
+		return false;
+	thread->has_settled = has_settled(tracer, thread);
+	return !thread->has_settled;
+}
+
+// With @p is_early also for calls that the kernel makes again: that is done in no time, and who
+// runs later has done it and does something else.
+static enum waits_for waits_for(struct sut_tracer *tracer, uint64_t until, bool is_early)
 {
 	enum waits_for answer = WAITS_FOR_NOTHING;
 
@@ -473,7 +498,7 @@ static enum waits_for waits_for(struct sut_tracer *tracer, uint64_t until)
 		if (thread->is_rewound && !sut_timeout_needs_steps(thread) &&
 		    has_settled(tracer, thread))
 			thread->is_rewound = false;
-		if (thread->is_rewound)
+		if (thread->is_rewound || (is_early && owes_call(tracer, thread)))
 			return WAITS_FOR_THREAD;
 		if (thread->timeout.due && thread->timeout.due <= until)
 			answer = WAITS_FOR_TIMEOUT;
@@ -526,7 +551,8 @@ static void pass_on(pid_t tid, int status)
 
 void sut_tracer_attend(struct sut_tracer *tracer, uint64_t until, bool settle)
 {
-	static const uint64_t poll_interval = 200000; // ns
+	static const uint64_t poll_interval = 200000, early = 2000000; // ns
+	uint64_t begin = sut_now();
 
 	for (;;) {
 		int status;
@@ -545,7 +571,9 @@ void sut_tracer_attend(struct sut_tracer *tracer, uint64_t until, bool settle)
 			pass_on(tid, status);
 			continue;
 		}
-		enum waits_for what = settle ? waits_for(tracer, until) : WAITS_FOR_TIMEOUT;
+		enum waits_for what = WAITS_FOR_TIMEOUT;
+		if (settle)
+			what = waits_for(tracer, until, sut_now() - begin < early);
 		if (tid < 0 || what == WAITS_FOR_NOTHING)
 			return;
 		uint64_t now = sut_now(), next = now + poll_interval;

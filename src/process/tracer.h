@@ -70,6 +70,8 @@ struct sut_thread {
 	bool is_held;                     /**< Adopted: not let go with the others. */
 	bool is_rewound;                  /**< regs were rewound, and the thread is not yet seen
 					       to have made its call again. */
+	bool has_settled;                 /**< Private: it is in a call, or has exited, since it
+					       was let go. */
 	enum sut_restart_law restart_law; /**< Private. */
 	struct sut_timeout timeout;       /**< Private: of the call it was rewound into. */
 	struct user_regs_struct regs;     /**< At the last stop, as they will be resumed. */

@@ -8,6 +8,7 @@
  *   c  how often each call has returned: name=returns/eintr/wrong …
  *   s  send one signal to every thread, and wait until each thread's handler has
  *      run and its call has returned EINTR: "ok", or who did not
+ *   m  that a thousand times
  *   i  the same with a signal that is ignored: nobody may return
  *   q  quit
  */
@@ -434,10 +435,10 @@ static int is_asleep(const struct sleeper *s)
 }
 
 // Send to all, then wait for all: handler run and call left.
-static void send_to_all(int sig, int is_handled)
+static int send_to_all(int sig, int is_handled)
 {
 	long handled[N], returns[N];
-	char late[256] = "";
+	char late[512] = "";
 
 	for (int i = 0; i < N; i++) {
 		handled[i] = sleepers[i].n_handled;
@@ -452,13 +453,15 @@ static void send_to_all(int sig, int is_handled)
 						     sleepers[i].n_returns == returns[i]);
 		     tries++) {
 			short_sleep();
-			if (tries == 4000) { // a second
+			if (tries == 100000) { // twenty seconds
 				strncat(late, sleepers[i].name, sizeof(late) - strlen(late) - 2);
 				strcat(late, " ");
 				break;
 			}
 		}
-	puts(*late ? late : "ok");
+	if (*late)
+		puts(late);
+	return !*late;
 }
 
 static void print_counts(void)
@@ -497,10 +500,17 @@ int main(int argc, char **argv)
 		}
 		if (c == 'c')
 			print_counts();
-		if (c == 's')
-			send_to_all(SIGUSR1, 1);
-		if (c == 'i')
-			send_to_all(c == 'i' ? SIGUSR2 : 0, 0);
+		if (c == 's' && send_to_all(SIGUSR1, 1))
+			puts("ok");
+		if (c == 'm') {
+			int n = 0;
+			while (n < 1000 && send_to_all(SIGUSR1, 1))
+				n++;
+			if (n == 1000)
+				puts("ok");
+		}
+		if (c == 'i' && send_to_all(SIGUSR2, 0))
+			puts("ok");
 		fflush(stdout);
 	}
 	_exit(0);
