@@ -167,20 +167,24 @@ static bool needs_rewind(pid_t tid, const struct user_regs_struct *regs)
 // Any other thread that some recipe has seized meanwhile: it is not to notice.
 static void pass_on(pid_t tid, int status)
 {
-	int sig = WSTOPSIG(status), event = status >> 16;
 	struct user_regs_struct regs;
 
-	if (!WIFSTOPPED(status))
-		return;
-	if (event == PTRACE_EVENT_STOP && ptrace(PTRACE_GETREGS, tid, NULL, &regs) == 0 &&
-	    needs_rewind(tid, &regs)) {
+	if (WIFSTOPPED(status) && status >> 16 == PTRACE_EVENT_STOP &&
+	    ptrace(PTRACE_GETREGS, tid, NULL, &regs) == 0 && needs_rewind(tid, &regs)) {
 		sut_restart_rewind(&regs);
 		ptrace(PTRACE_SETREGS, tid, NULL, &regs);
 	}
-	if (event == PTRACE_EVENT_STOP && sig != SIGTRAP)
-		ptrace(PTRACE_LISTEN, tid, NULL, NULL);
-	else
-		ptrace(PTRACE_CONT, tid, NULL, (long)(event || sig == (SIGTRAP | 0x80) ? 0 : sig));
+	sut_tracer_pass_on(tid, status);
+}
+
+// As in tracer.c: on its way back into a call it stands again where it had left it, so that a
+// signal ends the call.
+static void leave_call_again(const struct sut_follow *follow, struct user_regs_struct *regs)
+{
+	if (!sut_restart_is_owed(&follow->left, regs))
+		return;
+	*regs = follow->left;
+	ptrace(PTRACE_SETREGS, follow->tid, NULL, regs);
 }
 
 // Where it stopped. A call that the kernel ended because of us is to be made again.
@@ -190,10 +194,7 @@ static bool read_stop(struct sut_follow *follow)
 
 	if (ptrace(PTRACE_GETREGS, follow->tid, NULL, &regs) < 0)
 		return false;
-	if (sut_restart_is_owed(&follow->left, &regs)) {
-		regs = follow->left;
-		ptrace(PTRACE_SETREGS, follow->tid, NULL, &regs);
-	}
+	leave_call_again(follow, &regs);
 	follow->left = regs;
 	follow->call = regs.orig_rax;
 	follow->result = regs.rax;
@@ -207,8 +208,7 @@ static bool read_stop(struct sut_follow *follow)
 		follow->rewound = regs;
 		follow->call = -1;
 	}
-	// The kernel makes such a call again (ERESTARTSYS and its like).
-	if (follow->result <= -512 && follow->result >= -516)
+	if (sut_restart_is_by_kernel(&follow->left))
 		follow->call = -1;
 	return true;
 }
@@ -221,9 +221,8 @@ static void take_signal(struct sut_follow *follow, int sig)
 	follow->pending_signal = sig;
 	if (ptrace(PTRACE_GETREGS, follow->tid, NULL, &regs) < 0)
 		return;
-	if (sut_restart_is_owed(&follow->left, &regs)) {
-		ptrace(PTRACE_SETREGS, follow->tid, NULL, &follow->left);
-	} else if (follow->is_rewound && sut_restart_is_pending(&follow->rewound, &regs)) {
+	leave_call_again(follow, &regs);
+	if (follow->is_rewound && sut_restart_is_pending(&follow->rewound, &regs)) {
 		sut_restart_give_up(&regs);
 		ptrace(PTRACE_SETREGS, follow->tid, NULL, &regs);
 	}

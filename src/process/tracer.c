@@ -536,8 +536,7 @@ static uint64_t end_calls(struct sut_tracer *tracer, uint64_t until)
 	return until;
 }
 
-// A thread of another program, which is no business of ours: it is not to notice.
-static void pass_on(pid_t tid, int status)
+void sut_tracer_pass_on(pid_t tid, int status)
 {
 	int sig = WSTOPSIG(status), event = status >> 16;
 
@@ -568,7 +567,7 @@ void sut_tracer_attend(struct sut_tracer *tracer, uint64_t until, bool settle)
 			// It took the tid of a leader that was dead: an exec. Or it is the
 			// end of one that is known to be dead.
 			tracer->has_execed |= WIFSTOPPED(status);
-			pass_on(tid, status);
+			sut_tracer_pass_on(tid, status);
 			continue;
 		}
 		enum waits_for what = WAITS_FOR_TIMEOUT;

@@ -164,6 +164,10 @@ void sut_tracer_go_one(struct sut_tracer *tracer, struct sut_thread *thread);
  *  made its call again. */
 void sut_tracer_attend(struct sut_tracer *tracer, uint64_t until, bool settle);
 
+/** Thread @p tid, of which waitpid told @p status, is no business of ours: it goes on, and is not
+ *  to notice. */
+void sut_tracer_pass_on(pid_t tid, int status);
+
 /** When the last call that is to end within @p span is due (process/timeout.h), in
  *  sut_now() time; 0: none. Until then sut_tracer_attend() has something to do. */
 uint64_t sut_tracer_last_due(const struct sut_tracer *tracer, uint64_t span);

@@ -31,6 +31,19 @@ stop_victim() {
 	pid=
 }
 
+# Of every call of live-sleepers: name=$1, how often it returned, with EINTR, and wrong.
+all_calls_say() {
+	local result results
+	results=$(ask c)
+	[[ $results ]]
+	for result in $results; do
+		[[ $result == *"=$1" ]] || {
+			echo "$result"
+			return 1
+		}
+	done
+}
+
 # until_true COMMAND...: wait for it, a minute or two at most.
 until_true() {
 	for _ in {1..1200}; do

@@ -18,12 +18,7 @@ teardown() {
 	calls=($(ask l))
 	[[ ${#calls[@]} == 27 ]]
 	run -0 "$stopper" "$pid" 100 1000
-	for result in $(ask c); do
-		[[ $result == *=0/0/0 ]] || {
-			echo "$result"
-			false
-		}
-	done
+	all_calls_say 0/0/0
 	stop_victim
 }
 
@@ -35,12 +30,7 @@ teardown() {
 		"$suture" revert --pid "$pid" "$built/live-sleepers.hotpatch"
 		[[ $(ask a) == 7 ]]
 	done
-	for result in $(ask c); do
-		[[ $result == *=0/0/0 ]] || {
-			echo "$result"
-			false
-		}
-	done
+	all_calls_say 0/0/0
 	stop_victim
 }
 
@@ -57,12 +47,7 @@ teardown() {
 	done
 	wait "$stops"
 	# As many returns as signals, all of them EINTR: none lost, none made up.
-	for result in $(ask c); do
-		[[ $result == *=100/100/0 ]] || {
-			echo "$result"
-			false
-		}
-	done
+	all_calls_say 100/100/0
 	stop_victim
 }
 
@@ -73,16 +58,10 @@ teardown() {
 	for ((i = 0; i < 200; i++)); do
 		ask i >/dev/null
 	done
-	results=$(ask c)
 	# All of it was while it was being stopped.
+	all_calls_say 0/0/0
 	kill "$stops"
 	wait "$stops" || true
-	for result in $results; do
-		[[ $result == *=0/0/0 ]] || {
-			echo "$result"
-			false
-		}
-	done
 	stop_victim
 }
 
